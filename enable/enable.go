@@ -35,14 +35,14 @@ type Flags struct {
 type ChangeType int
 
 const (
-	Failed          ChangeType = iota
-	Symlink                    // Path is a new link to Source
-	Unlink                     // Path was removed
-	Masked                     // Path is masked, skipped
-	MaskedGenerator            // unit Path is masked by a generator
-	Dangling                   // alias Path points to a unit that does not exist
-	DestinationMissing         // Path was added as a dependency to Source, which does not exist
-	AuxiliaryFailed            // unit Path, named in some Also=, could not be enabled
+	Failed             ChangeType = iota
+	Symlink                       // Path is a new link to Source
+	Unlink                        // Path was removed
+	Masked                        // Path is masked, skipped
+	MaskedGenerator               // unit Path is masked by a generator
+	Dangling                      // alias Path points to a unit that does not exist
+	DestinationMissing            // Path was added as a dependency to Source, which does not exist
+	AuxiliaryFailed               // unit Path, named in some Also=, could not be enabled
 )
 
 // A Change is one thing that was (or, in a Plan, would be) done or that failed.

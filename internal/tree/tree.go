@@ -1,3 +1,236 @@
 // Package tree is a directory tree that serves as the root of everything done
-// through it: no path, symlink or race inside the tree leads outside.
+// through it: no path, symbolic link or race inside the tree leads outside. Paths
+// are relative to the root whether they begin with "/" or not, and may be
+// hostile. It is for the files of a tree alone; what belongs to the host is read elsewhere.
 package tree
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// A Tree is a root directory, held open.
+type Tree struct {
+	fd     int
+	prefix string
+	walks  atomic.Bool // openat2 is not to be had; walk instead
+}
+
+// Open opens the directory at path, "" meaning "/", as the root of a tree.
+// The error has the errno: ENOENT, ENOTDIR, EACCES.
+func Open(path string) (*Tree, error) {
+	if path == "" {
+		path = "/"
+	}
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return nil, err
+	}
+	fd, err := eintr(func() (int, error) {
+		return unix.Open(path, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	})
+	if err != nil {
+		return nil, &os.PathError{Op: "open", Path: path, Err: err}
+	}
+	t := &Tree{fd: fd}
+	if path != "/" {
+		t.prefix = path
+	}
+	return t, nil
+}
+
+// Hide makes the tree's messages name its files as if it were the real root.
+func (t *Tree) Hide() { t.prefix = "" }
+
+// Close releases the root.
+func (t *Tree) Close() error { return unix.Close(t.fd) }
+
+// Prefix is the path of the root as users see it, "" for "/".
+func (t *Tree) Prefix() string { return t.prefix }
+
+// Shown is the path p of the tree as users see it.
+func (t *Tree) Shown(p string) string { return t.prefix + p }
+
+func (t *Tree) fail(op, p string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &os.PathError{Op: op, Path: t.prefix + "/" + strings.TrimPrefix(p, "/"), Err: err}
+}
+
+// Kind is a file's type.
+type Kind uint8
+
+const (
+	Unknown Kind = iota
+	Regular
+	Directory
+	Link
+	CharDevice
+	BlockDevice
+	Other // fifo, socket
+)
+
+// Stat is what is known of a file, inode(7).
+type Stat struct {
+	Kind           Kind
+	Mode           uint32 // permission bits
+	Size           int64  // bytes
+	Dev, Ino, Rdev uint64
+}
+
+func kindOf(mode uint32) Kind {
+	switch mode & unix.S_IFMT {
+	case unix.S_IFREG:
+		return Regular
+	case unix.S_IFDIR:
+		return Directory
+	case unix.S_IFLNK:
+		return Link
+	case unix.S_IFCHR:
+		return CharDevice
+	case unix.S_IFBLK:
+		return BlockDevice
+	}
+	return Other
+}
+
+func newStat(st *unix.Stat_t) Stat {
+	return Stat{
+		Kind: kindOf(st.Mode), Mode: st.Mode & 0o7777, Size: st.Size,
+		Dev: uint64(st.Dev), Ino: st.Ino, Rdev: uint64(st.Rdev),
+	}
+}
+
+func statFd(fd int) (Stat, error) {
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		return Stat{}, err
+	}
+	return newStat(&st), nil
+}
+
+// Stat follows links to the file they lead to, inside the tree.
+func (t *Tree) Stat(p string) (Stat, error) { return t.stat(p, 0) }
+
+// Lstat does not follow a link that is p's last component.
+func (t *Tree) Lstat(p string) (Stat, error) { return t.stat(p, unix.O_NOFOLLOW) }
+
+func (t *Tree) stat(p string, flags int) (Stat, error) {
+	fd, err := t.open(p, unix.O_PATH|flags, 0)
+	if err != nil {
+		return Stat{}, t.fail("stat", p, err)
+	}
+	defer unix.Close(fd)
+	st, err := statFd(fd)
+	return st, t.fail("stat", p, err)
+}
+
+// Readlink returns the target of the link p as it is written.
+func (t *Tree) Readlink(p string) (string, error) {
+	fd, err := t.open(p, unix.O_PATH|unix.O_NOFOLLOW, 0)
+	if err != nil {
+		return "", t.fail("readlink", p, err)
+	}
+	defer unix.Close(fd)
+	target, err := readlinkat(fd, "")
+	if err == unix.ENOENT {
+		err = unix.EINVAL // that is how an empty path names a file that is no link
+	}
+	return target, t.fail("readlink", p, err)
+}
+
+// ReadFile reads up to limit bytes of the file p, links followed. A device node
+// counts as empty; EISDIR is a directory and ENOTTY what else has no contents. EFBIG: there is more.
+func (t *Tree) ReadFile(p string, limit int64) ([]byte, Stat, error) {
+	st, err := t.Stat(p)
+	if err != nil {
+		return nil, st, err
+	}
+	if err := readable(st.Kind); err != nil || st.Kind != Regular {
+		return nil, st, t.fail("read", p, err)
+	}
+	fd, err := t.open(p, readFlags, 0)
+	if err != nil {
+		return nil, st, t.fail("open", p, err)
+	}
+	defer unix.Close(fd)
+	data, st, err := readAll(fd, limit)
+	return data, st, t.fail("read", p, err)
+}
+
+// readFlags never block or take a terminal, whatever has come to lie at a path meanwhile.
+const readFlags = unix.O_RDONLY | unix.O_NONBLOCK | unix.O_NOCTTY
+
+func readable(k Kind) error {
+	switch k {
+	case Directory:
+		return unix.EISDIR
+	case Link:
+		return unix.ELOOP
+	case Other:
+		return unix.ENOTTY
+	}
+	return nil
+}
+
+func readAll(fd int, limit int64) ([]byte, Stat, error) {
+	st, err := statFd(fd)
+	if err == nil {
+		err = readable(st.Kind)
+	}
+	if err != nil || st.Kind != Regular {
+		return nil, st, err
+	}
+	if st.Size > limit {
+		return nil, st, unix.EFBIG
+	}
+	// One byte more than the size, so that the end is seen without growing.
+	data := make([]byte, 0, st.Size+1)
+	for {
+		n, err := eintr(func() (int, error) { return unix.Read(fd, data[len(data):cap(data)]) })
+		if err != nil {
+			return nil, st, err
+		}
+		if n == 0 {
+			return data, st, nil
+		}
+		data = data[:len(data)+n]
+		if int64(len(data)) > limit {
+			return nil, st, unix.EFBIG
+		}
+		if len(data) == cap(data) {
+			data = append(data, 0)[:len(data)]
+		}
+	}
+}
+
+// Lock waits up to wait for other processes that hold the lock of this tree and
+// takes it, flock(2) on the root directory itself: nothing is left on disk. Any
+// user who may read the directory may hold it, therefore the bound; ETIMEDOUT says
+// that it was reached. On a file system without locks there is none, and no error.
+func (t *Tree) Lock(wait time.Duration) (unlock func(), err error) {
+	fd, err := eintr(func() (int, error) {
+		return unix.Openat(t.fd, ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	})
+	if err != nil {
+		return nil, t.fail("lock", "/", err)
+	}
+	until := time.Now().Add(wait)
+	for pause := time.Millisecond; ; pause = min(2*pause, 50*time.Millisecond) {
+		err := unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB)
+		switch {
+		case err == nil, err != unix.EWOULDBLOCK && err != unix.EINTR:
+			return func() { unix.Close(fd) }, nil
+		case time.Now().After(until):
+			unix.Close(fd)
+			return nil, t.fail("lock", "/", unix.ETIMEDOUT)
+		}
+		time.Sleep(pause)
+	}
+}

@@ -1,0 +1,192 @@
+package tree
+
+import (
+	"bytes"
+	"encoding/binary"
+	"os"
+	"path"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// A Dir is a directory of a tree, held open: what is done through it is done
+// there, wherever it may be moved. Names are single components.
+type Dir struct {
+	t    *Tree
+	fd   int
+	path string // as it was asked for
+}
+
+// OpenDir opens the directory p, links followed inside the tree.
+func (t *Tree) OpenDir(p string) (*Dir, error) {
+	fd, err := t.open(p, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, t.fail("open", p, err)
+	}
+	return &Dir{t: t, fd: fd, path: p}, nil
+}
+
+// MkdirAll opens the directory p after making it and its missing parents. A link
+// that leads nowhere is not filled with a directory: that is ENOENT.
+func (t *Tree) MkdirAll(p string, mode uint32) (*Dir, error) {
+	p = path.Clean("/" + p)
+	var missing []string
+	d, err := t.OpenDir(p)
+	at := p
+	for isErrno(err, unix.ENOENT) && at != "/" {
+		missing = append(missing, path.Base(at))
+		at = path.Dir(at)
+		d, err = t.OpenDir(at)
+	}
+	if err != nil {
+		return nil, err
+	}
+	for i := len(missing) - 1; i >= 0; i-- {
+		name := missing[i]
+		if err := d.Mkdir(name, mode); err != nil && !isErrno(err, unix.EEXIST) {
+			d.Close()
+			return nil, err
+		}
+		sub, err := d.OpenDir(name)
+		d.Close()
+		if err != nil {
+			if _, e := t.Stat(path.Join(d.path, name)); isErrno(e, unix.ENOENT) {
+				err = e
+			}
+			return nil, err
+		}
+		d = sub
+	}
+	return d, nil
+}
+
+func isErrno(err error, e unix.Errno) bool {
+	p, ok := err.(*os.PathError)
+	return ok && p.Err == e
+}
+
+// Path is the directory's path in the tree, as it was asked for.
+func (d *Dir) Path() string { return d.path }
+
+// Close releases the directory.
+func (d *Dir) Close() error { return unix.Close(d.fd) }
+
+func (d *Dir) fail(op, name string, err error) error {
+	return d.t.fail(op, d.path+"/"+name, err)
+}
+
+// one refuses what is not a single component.
+func one(name string) error {
+	if name == "" || name == "." || name == ".." || strings.IndexByte(name, '/') >= 0 || strings.IndexByte(name, 0) >= 0 {
+		return unix.EINVAL
+	}
+	return nil
+}
+
+// OpenDir opens a directory in d; a link is ELOOP or ENOTDIR.
+func (d *Dir) OpenDir(name string) (*Dir, error) {
+	fd, err := d.openat(name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, d.fail("open", name, err)
+	}
+	return &Dir{t: d.t, fd: fd, path: path.Join(d.path, name)}, nil
+}
+
+func (d *Dir) openat(name string, flags int, mode uint32) (int, error) {
+	if err := one(name); err != nil {
+		return -1, err
+	}
+	return eintr(func() (int, error) {
+		return unix.Openat(d.fd, name, flags|unix.O_NOFOLLOW|unix.O_CLOEXEC, mode)
+	})
+}
+
+// Lstat tells of a name in d, links not followed.
+func (d *Dir) Lstat(name string) (Stat, error) {
+	if err := one(name); err != nil {
+		return Stat{}, d.fail("stat", name, err)
+	}
+	var st unix.Stat_t
+	if err := unix.Fstatat(d.fd, name, &st, unix.AT_SYMLINK_NOFOLLOW); err != nil {
+		return Stat{}, d.fail("stat", name, err)
+	}
+	return newStat(&st), nil
+}
+
+// Readlink returns the target of a link in d as it is written.
+func (d *Dir) Readlink(name string) (string, error) {
+	if err := one(name); err != nil {
+		return "", d.fail("readlink", name, err)
+	}
+	target, err := readlinkat(d.fd, name)
+	return target, d.fail("readlink", name, err)
+}
+
+// ReadFile is Tree.ReadFile for a name in d; a link is ELOOP.
+func (d *Dir) ReadFile(name string, limit int64) ([]byte, Stat, error) {
+	fd, err := d.openat(name, readFlags, 0)
+	if err != nil {
+		return nil, Stat{}, d.fail("open", name, err)
+	}
+	defer unix.Close(fd)
+	data, st, err := readAll(fd, limit)
+	return data, st, d.fail("read", name, err)
+}
+
+// An Entry is one name in a directory and its type.
+type Entry struct {
+	Name string
+	Kind Kind
+}
+
+// Entries lists d in the order of the file system, getdents64(2). The file position is d's own.
+func (d *Dir) Entries() ([]Entry, error) {
+	if _, err := unix.Seek(d.fd, 0, 0); err != nil {
+		return nil, d.fail("read", "", err)
+	}
+	var out []Entry
+	buf := make([]byte, 32<<10)
+	for {
+		n, err := eintr(func() (int, error) { return unix.Getdents(d.fd, buf) })
+		if err != nil {
+			return nil, d.fail("read", "", err)
+		}
+		if n == 0 {
+			return out, nil
+		}
+		out = d.parse(out, buf[:n])
+	}
+}
+
+// parse reads records of struct linux_dirent64: inode and offset of 8 bytes, length
+// of 2, type of 1, name up to a NUL.
+func (d *Dir) parse(out []Entry, b []byte) []Entry {
+	for len(b) >= 19 {
+		size := int(binary.NativeEndian.Uint16(b[16:]))
+		if size < 19 || size > len(b) {
+			return out
+		}
+		typ, name := b[18], b[19:size]
+		b = b[size:]
+		if i := bytes.IndexByte(name, 0); i >= 0 {
+			name = name[:i]
+		}
+		if s := string(name); s != "." && s != ".." {
+			out = append(out, Entry{s, d.kind(typ, s)})
+		}
+	}
+	return out
+}
+
+// kind is what the directory says of a name; not every file system says it there.
+func (d *Dir) kind(typ byte, name string) Kind {
+	if typ == unix.DT_UNKNOWN {
+		st, err := d.Lstat(name)
+		if err != nil {
+			return Unknown
+		}
+		return st.Kind
+	}
+	return kindOf(uint32(typ) << 12)
+}

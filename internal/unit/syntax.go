@@ -1,0 +1,177 @@
+package unit
+
+import (
+	"bytes"
+	"strconv"
+	"strings"
+	"syscall"
+	"unicode/utf8"
+)
+
+// Interest is what a reader of a unit file wants of a section.
+type Interest int
+
+const (
+	Unknown Interest = iota // worth a warning
+	Skip                    // known, and somebody else's
+	Want
+)
+
+// maxLine is the longest line of a configuration file, in bytes.
+const maxLine = 1 << 20
+
+// A SyntaxError ends the reading of a file. Line is where, Text what the
+// reference logs about it, if anything; the errno is in its chain.
+type SyntaxError struct {
+	Line int
+	Text string
+	Err  syscall.Errno
+}
+
+func (e *SyntaxError) Error() string { return "line " + strconv.Itoa(e.Line) + ": " + e.Err.Error() }
+func (e *SyntaxError) Unwrap() error { return e.Err }
+
+// InstallSections is the Interest of the install operations: [Install] alone.
+func InstallSections(section string) Interest {
+	switch section {
+	case "Install":
+		return Want
+	case "Unit", "Automount", "Device", "Mount", "Path", "Scope", "Service",
+		"Slice", "Socket", "Swap", "Target", "Timer":
+		return Skip
+	}
+	if strings.HasPrefix(section, "X-") {
+		return Skip
+	}
+	return Unknown
+}
+
+// Parse reads a unit file, systemd.syntax(7): visit is called for each assignment
+// of a wanted section, warn for each line that is passed over. A line that a
+// backslash continues counts by its last line's number.
+func Parse(data []byte, interest func(section string) Interest,
+	visit func(section, key, value string, line int), warn func(line int, text string)) error {
+	p := parser{interest: interest, visit: visit, warn: warn}
+	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
+	var joined []byte // the start of a continued line
+	number := 0
+	for len(data) > 0 {
+		var l []byte
+		l, data = cutLine(data)
+		number++
+		if len(l) >= maxLine {
+			return &SyntaxError{number, "", syscall.ENOBUFS}
+		}
+		l = bytes.TrimLeft(l, blanks)
+		if len(l) > 0 && (l[0] == '#' || l[0] == ';') {
+			continue
+		}
+		if len(joined)+len(l) > maxLine {
+			return &SyntaxError{number, "", syscall.ENOBUFS}
+		}
+		if continues(l) {
+			joined = append(append(joined, l[:len(l)-1]...), ' ')
+			continue
+		}
+		if joined != nil {
+			l = append(joined, l...)
+			joined = nil
+		}
+		if err := p.line(l, number); err != nil {
+			return err
+		}
+	}
+	if joined != nil {
+		return p.line(joined, number)
+	}
+	return nil
+}
+
+const blanks = " \t\n\r"
+
+// cutLine splits off the first line. A newline, a carriage return or a NUL ends it,
+// or several of these in a row as long as they differ; after a NUL a new line begins.
+func cutLine(data []byte) (line, rest []byte) {
+	i := bytes.IndexByte(data, '\n')
+	if i < 0 {
+		i = len(data)
+	}
+	if j := bytes.IndexAny(data[:i], "\r\x00"); j >= 0 {
+		i = j
+	}
+	line = data[:i]
+	for seen := ""; i < len(data); i++ {
+		c := data[i]
+		if c != '\n' && c != '\r' && c != 0 || strings.IndexByte(seen, c) >= 0 || strings.IndexByte(seen, 0) >= 0 {
+			break
+		}
+		seen += string(rune(c))
+	}
+	return line, data[i:]
+}
+
+// continues tells whether the line ends in a backslash that is not escaped itself.
+func continues(l []byte) bool {
+	n := 0
+	for n < len(l) && l[len(l)-1-n] == '\\' {
+		n++
+	}
+	return n%2 == 1
+}
+
+type parser struct {
+	interest func(string) Interest
+	visit    func(section, key, value string, line int)
+	warn     func(line int, text string)
+
+	section string
+	within  Interest
+	started bool // some section has begun
+}
+
+func (p *parser) line(l []byte, number int) error {
+	l = bytes.Trim(l, blanks)
+	if len(l) == 0 || l[0] == '#' || l[0] == ';' {
+		return nil
+	}
+	if !utf8.Valid(l) {
+		p.warn(number, "String is not UTF-8 clean, ignoring assignment: "+string(l))
+		return nil
+	}
+	if l[0] == '[' {
+		return p.header(string(l), number)
+	}
+	if !p.started {
+		p.warn(number, "Assignment outside of section. Ignoring.")
+		return nil
+	}
+	if p.within != Want {
+		return nil
+	}
+	key, value, ok := strings.Cut(string(l), "=")
+	switch {
+	case !ok:
+		p.warn(number, "Missing '=', ignoring line.")
+	case key == "":
+		p.warn(number, "Missing key name before '=', ignoring line.")
+	default:
+		p.visit(p.section, strings.Trim(key, blanks), strings.Trim(value, blanks), number)
+	}
+	return nil
+}
+
+func (p *parser) header(l string, number int) error {
+	if l[len(l)-1] != ']' {
+		return &SyntaxError{number, "Invalid section header '" + l + "'", syscall.EBADMSG}
+	}
+	if l == "[]" {
+		return &SyntaxError{number, "Section header invalid '[]'", syscall.EBADMSG}
+	}
+	p.section, p.started = l[1:len(l)-1], true
+	p.within = p.interest(p.section)
+	if p.within == Unknown {
+		p.warn(number, "Unknown section '"+p.section+"'. Ignoring.")
+		p.within = Skip
+	}
+	return nil
+}
