@@ -332,15 +332,15 @@ func (j *job) resolve(u *unitFile, d *dir, n *node) (outside bool, err error) {
 		u.target = to
 		return true, nil
 	}
-	if strings.Contains(rest, "/") {
-		j.note(4, "Suspicious symlink %s/%s %s %s, treating as alias.",
-			j.ix.shown(d.path), n.name, arrow, j.ix.shown(to))
-	}
 	if err := j.checkAliasLink(n.name, path.Base(to)); err != nil {
 		if err == errSelf {
 			err = syscall.ELOOP
 		}
 		return false, err
+	}
+	if strings.Contains(rest, "/") {
+		j.note(4, "Suspicious symlink %s/%s %s %s, treating as alias.",
+			j.ix.shown(d.path), n.name, arrow, j.ix.shown(to))
 	}
 	u.target = to
 	return false, nil

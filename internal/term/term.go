@@ -1,2 +1,110 @@
-// Package term is what people see: log lines, tables, colours, JSON, pager.
+// Package term is what people see: log lines, tables, JSON, colours.
+//
+// Standard output carries what was asked for, standard error messages. There
+// is no colour, no glyph beyond ASCII where the locale lacks it, and no ellipsis off a
+// terminal. The variables SYSTEMD_COLORS, NO_COLOR, SYSTEMD_UTF8, SYSTEMD_LOG_* and
+// COLUMNS are looked at here and nowhere else.
 package term
+
+import (
+	"os"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// An Env is what decides about the looks of the output; nothing is looked at before it is asked for.
+type Env struct {
+	Getenv func(string) string
+	LookUp func(string) (string, bool)
+}
+
+// IsTerminal tells whether f is a terminal.
+func IsTerminal(f *os.File) bool {
+	if f == nil {
+		return false
+	}
+	_, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS)
+	return err == nil
+}
+
+// Columns is the width of the terminal f, which COLUMNS overrides; 80 if nobody knows.
+func Columns(getenv func(string) string, f *os.File) int {
+	if n, err := strconv.Atoi(getenv("COLUMNS")); err == nil && n > 0 {
+		return n
+	}
+	if f != nil {
+		if ws, err := unix.IoctlGetWinsize(int(f.Fd()), unix.TIOCGWINSZ); err == nil && ws.Col > 0 {
+			return int(ws.Col)
+		}
+	}
+	return 80
+}
+
+// UTF8 tells whether the locale's characters are UTF-8, locale(7). SYSTEMD_UTF8 overrides.
+func UTF8(getenv func(string) string) bool {
+	if b, ok := Boolean(getenv("SYSTEMD_UTF8")); ok {
+		return b
+	}
+	locale := getenv("LC_ALL")
+	if locale == "" {
+		locale = getenv("LC_CTYPE")
+	}
+	if locale == "" {
+		locale = getenv("LANG")
+	}
+	_, codeset, ok := strings.Cut(locale, ".")
+	if !ok {
+		return false
+	}
+	codeset, _, _ = strings.Cut(codeset, "@")
+	codeset = strings.ToLower(strings.ReplaceAll(codeset, "-", ""))
+	return codeset == "utf8"
+}
+
+// Boolean is a yes or no in the spellings of systemd.syntax(7).
+func Boolean(s string) (value, ok bool) {
+	switch strings.ToLower(s) {
+	case "1", "yes", "y", "true", "t", "on":
+		return true, true
+	case "0", "no", "n", "false", "f", "off":
+		return false, true
+	}
+	return false, false
+}
+
+// Colors tells whether output is coloured. An explicit SYSTEMD_COLORS comes first, then
+// NO_COLOR, then TERM, then whether both streams are terminals.
+func (e Env) Colors(terminals bool) bool {
+	switch v := e.Getenv("SYSTEMD_COLORS"); v {
+	case "16", "256", "24bit":
+		return true
+	case "auto-16", "auto-256", "auto-24bit":
+		return terminals && e.Getenv("TERM") != "dumb"
+	default:
+		if b, ok := Boolean(v); ok {
+			return b
+		}
+	}
+	if _, set := e.LookUp("NO_COLOR"); set {
+		return false
+	}
+	if t := e.Getenv("TERM"); t == "" || t == "dumb" {
+		return false
+	}
+	return terminals
+}
+
+// The escape sequences of the reference; yellow and grey come twice, the second form for terminals that have 256 colours.
+const (
+	Red    = "\x1b[0;1;31m"
+	Green  = "\x1b[0;1;32m"
+	Yellow = "\x1b[0;1;33m\x1b[0;1;38:5:185m"
+	Bold   = "\x1b[0;1;39m"
+	Grey   = "\x1b[0;38:5:245m"
+	Blue   = "\x1b[0;94m"
+	Plain  = "\x1b[0m"
+
+	underline = "\x1b[4m"
+)

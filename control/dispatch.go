@@ -1,0 +1,141 @@
+package control
+
+import (
+	"fmt"
+	"syscall"
+
+	"ctl/enable"
+	"ctl/internal/cli"
+	"ctl/internal/term"
+)
+
+// dispatch finds the verb and decides, in the reference's order, whether it runs:
+// is it one, does it go with --root=, has it the right number of operands, and does it need a
+// manager where there is none to be.
+func (c *Call) dispatch(operands []string) error {
+	if len(operands) > 0 {
+		c.Verb, c.Args = operands[0], operands[1:]
+	}
+	v := c.table.Find(c.Verb)
+	if v == nil || len(operands) > 0 && c.Verb == "" {
+		return c.unknown()
+	}
+	c.Verb = v.Name
+	online := v.Online && !c.offlineOwn(v)
+	if online && c.Opt.RootGiven {
+		return cli.Usage("Verb '" + v.Name + "' cannot be used with --root= or --image=.")
+	}
+	if len(c.Args) < v.Min {
+		return cli.Usage("Too few arguments.")
+	}
+	if v.Max >= 0 && len(c.Args) > v.Max {
+		return cli.Usage("Too many arguments.")
+	}
+	if online && c.Where.ChrootOrOffline() {
+		c.Log(term.Info, "Running in chroot, ignoring command '"+v.Name+"'")
+		return nil
+	}
+	return v.Run(c)
+}
+
+// offlineOwn tells whether the verb is one that systemctl needs a manager for and
+// ctl under its own name does on the files.
+func (c *Call) offlineOwn(v *cli.Verb[Call]) bool {
+	return v.OnFiles && !c.IsSystemctl()
+}
+
+func (c *Call) unknown() error {
+	text := "Unknown command verb '" + c.Verb + "'"
+	if s := c.table.Suggest(c.Verb); s != "" {
+		text += ", did you mean '" + s + "'?"
+	} else {
+		text += "."
+	}
+	return cli.Usage(text)
+}
+
+// needsManager is what a verb does that there is no D-Bus for yet: where the
+// reference cannot reach a manager it says why, as the reference does.
+func needsManager(c *Call) error {
+	if err := c.beforeManager(); err != nil {
+		return err
+	}
+	return c.noManager()
+}
+
+// beforeManager is what verbs refuse before they look for a manager.
+func (c *Call) beforeManager() error {
+	if c.Opt.Scope == enable.Global {
+		return cli.Usage("--global is not supported for this operation.")
+	}
+	return nil
+}
+
+// noManager says why no manager can be reached, or that the verb is still to come.
+func (c *Call) noManager() error {
+	if c.Opt.Transport != "" {
+		return notYet(c)
+	}
+	if c.Opt.Scope == enable.User {
+		if c.Getenv("XDG_RUNTIME_DIR") == "" && c.Getenv("DBUS_SESSION_BUS_ADDRESS") == "" {
+			return cli.Usage("Failed to connect to user scope bus via local transport: " +
+				"$DBUS_SESSION_BUS_ADDRESS and $XDG_RUNTIME_DIR not defined " +
+				"(consider using --machine=<user>@.host --user to connect to bus of other user)")
+		}
+		return notYet(c)
+	}
+	if !c.Where.RuntimeDirectory() {
+		c.Log(term.Err, "System has not been booted with systemd as init system (PID 1). Can't operate.")
+		return connectFailed(syscall.EHOSTDOWN)
+	}
+	if !c.Where.Booted() {
+		return connectFailed(syscall.ENOENT)
+	}
+	return notYet(c)
+}
+
+func connectFailed(e syscall.Errno) error {
+	return cli.Usage("Failed to connect to system scope bus via local transport: " + strerror(e))
+}
+
+func notYet(c *Call) error {
+	return cli.Usage(fmt.Sprintf("ctl: verb %q is not implemented yet", c.Verb))
+}
+
+// isSystemRunning answers without a manager where there can be none.
+func isSystemRunning(c *Call) error {
+	if c.Where.Chroot() || !c.Where.Booted() && c.Opt.Transport == "" {
+		if !c.Opt.Quiet {
+			c.Print("offline\n")
+		}
+		return Exit(1)
+	}
+	return needsManager(c)
+}
+
+// helpUnits shows manual pages of units.
+func helpUnits(c *Call) error {
+	if len(c.Args) == 0 {
+		return cli.Usage("'help' command expects one or more unit names.\n" +
+			"(Alternatively, help for systemctl itself may be shown with --help)")
+	}
+	return needsManager(c)
+}
+
+// powerOff and its kin ask the login manager first, then the manager: without either, both fail.
+func powerOff(c *Call) error {
+	if c.Opt.Scope == enable.System && c.Opt.Force == 0 && !c.Where.Booted() {
+		if err := c.noManager(); err != nil {
+			c.status(err)
+		}
+	}
+	return needsManager(c)
+}
+
+// switchRoot checks the number of its operands itself.
+func switchRoot(c *Call) error {
+	if len(c.Args) > 2 {
+		return cli.Usage("Too many arguments.")
+	}
+	return needsManager(c)
+}

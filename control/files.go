@@ -1,0 +1,364 @@
+package control
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"ctl/enable"
+	"ctl/internal/cli"
+	"ctl/internal/term"
+	"ctl/internal/tree"
+	"ctl/internal/unit"
+)
+
+// A planner decides what a verb changes; the operands are unit names or paths.
+type planner func(ix *enable.Index, args []string, f enable.Flags) *enable.Plan
+
+func enableUnits(c *Call) error {
+	return c.change("enable", (*enable.Index).Enable, true)
+}
+func disableUnits(c *Call) error {
+	c.disableByName()
+	return c.change("disable", (*enable.Index).Disable, true)
+}
+func reenableUnits(c *Call) error { return c.change("reenable", (*enable.Index).Reenable, true) }
+func maskUnits(c *Call) error     { return c.change("mask", (*enable.Index).Mask, false) }
+func unmaskUnits(c *Call) error   { return c.change("unmask", (*enable.Index).Unmask, false) }
+func linkUnits(c *Call) error     { return c.change("link", (*enable.Index).LinkUnits, false) }
+
+func revertUnits(c *Call) error {
+	return c.change("revert", func(ix *enable.Index, args []string, _ enable.Flags) *enable.Plan {
+		return ix.Revert(args)
+	}, false)
+}
+
+func presetUnits(c *Call) error {
+	if c.presetBypass() {
+		return nil
+	}
+	return c.change("preset", func(ix *enable.Index, args []string, f enable.Flags) *enable.Plan {
+		return ix.Preset(args, c.Opt.PresetMode, f)
+	}, false)
+}
+
+// presetBypass: SYSTEMD_PRESET_BYPASS turns presets off.
+func (c *Call) presetBypass() bool {
+	b, _ := term.Boolean(c.Getenv("SYSTEMD_PRESET_BYPASS"))
+	return b
+}
+
+// change is what the verbs that change unit files have in common: names are
+// completed, the plan is made and carried out, and what came of it is said.
+// explains: the verb explains itself when the units have nothing to install.
+func (c *Call) change(operation string, plan planner, explains bool) error {
+	if c.Mode() == ByManager {
+		return c.noManager()
+	}
+	args, err := c.mangle("to "+operation, c.Args, ".service")
+	if err != nil {
+		return err
+	}
+	if operation == "link" {
+		if args, err = c.linkPaths(args); err != nil {
+			return err
+		}
+	}
+	p, err := c.carryOut(operation+" units", func(ix *enable.Index) *enable.Plan { return plan(ix, args, c.flags()) })
+	if err != nil {
+		return err
+	}
+	if explains && !p.Carries && !c.Opt.Quiet && !c.Opt.NoWarn {
+		c.Log(term.Notice, nothingToInstall)
+	}
+	return c.now(operation)
+}
+
+// nothingToInstall is the reference's explanation, which scripts look for.
+const nothingToInstall = `The unit files have no installation config (WantedBy=, RequiredBy=, UpheldBy=,
+Also=, or Alias= settings in the [Install] section, and DefaultInstance= for
+template units). This means they are not meant to be enabled or disabled using systemctl.
+ 
+Possible reasons for having these kinds of units are:
+• A unit may be statically enabled by being symlinked from another unit's
+  .wants/, .requires/, or .upholds/ directory.
+• A unit's purpose may be to act as a helper for some other unit which has
+  a requirement dependency on it.
+• A unit may be started when needed via activation (socket, path, timer,
+  D-Bus, udev, scripted systemctl call, ...).
+• In case of template units, the unit is meant to be enabled with some
+  instance name specified.`
+
+// flags are the options that package enable knows.
+func (c *Call) flags() enable.Flags {
+	return enable.Flags{Runtime: c.Opt.Runtime, Force: c.Opt.Force > 0}
+}
+
+// open opens the tree and the index of its unit files.
+func (c *Call) open() (*tree.Tree, *enable.Index, error) {
+	if c.Opt.Image != "" {
+		return nil, nil, cli.Usage("ctl: option --image= is not implemented yet")
+	}
+	root := c.root()
+	if c.Opt.Scope == enable.User && root != "" && root != "/" {
+		return nil, nil, syscall.EINVAL // whose home in that tree?
+	}
+	t, err := tree.Open(root)
+	if err != nil {
+		return nil, nil, err
+	}
+	if c.Where.FakeRoot() != "" {
+		t.Hide()
+	}
+	ix, err := enable.Open(enable.Config{Tree: t, Scope: c.Opt.Scope, Getenv: c.Getenv})
+	if err != nil {
+		t.Close()
+		return nil, nil, err
+	}
+	return t, ix, nil
+}
+
+// carryOut makes a plan, carries it out or, in a dry run, prints it, and says
+// what came of it. doing is for failures of the whole: "enable units".
+func (c *Call) carryOut(doing string, plan func(*enable.Index) *enable.Plan) (*enable.Plan, error) {
+	t, ix, err := c.open()
+	if err != nil {
+		if u, ok := err.(cli.Usage); ok {
+			return nil, u
+		}
+		return nil, cli.Usage(Failure{doing, err}.Error() + ".")
+	}
+	defer t.Close()
+	if !c.Opt.DryRun {
+		defer enable.Lock(t)()
+	}
+	p := plan(ix)
+	c.notes(p.Notes)
+	if c.Opt.DryRun {
+		return p, c.foresee(p, doing)
+	}
+	return p, c.report(p, ix.Apply(p), doing)
+}
+
+func (c *Call) notes(notes []enable.Note) {
+	for _, n := range notes {
+		c.Log(term.Level(n.Level), n.Text)
+	}
+}
+
+// now answers --now, which has nothing to start or stop here.
+func (c *Call) now(operation string) error {
+	if !c.Opt.Now {
+		return nil
+	}
+	switch operation {
+	case "enable", "disable", "reenable", "mask":
+	default:
+		return cli.Usage("--now can only be used with verb enable, disable, reenable, or mask.")
+	}
+	switch c.Mode() {
+	case ArgRoot:
+		return cli.Usage("--now cannot be used with --root=.")
+	case GlobalScope:
+		return cli.Usage("--now cannot be used with --global.")
+	}
+	what := map[string]string{"enable": "start", "reenable": "try-restart"}[operation]
+	if what != "" {
+		c.Log(term.Warning, "Cannot "+what+" unit with --now when systemd is not running, ignoring.")
+	}
+	return nil
+}
+
+// mangle completes operands to unit names; what has a slash is a path and made absolute.
+func (c *Call) mangle(operation string, args []string, suffix string) ([]string, error) {
+	out := make([]string, 0, len(args))
+	for _, arg := range args {
+		if strings.IndexByte(arg, '/') >= 0 {
+			if arg[0] != '/' {
+				wd, err := os.Getwd()
+				if err != nil {
+					return nil, Failure{"determine working directory", err}
+				}
+				arg = strings.TrimSuffix(wd, "/") + "/" + arg
+			}
+			out = append(out, arg)
+			continue
+		}
+		name, err := c.mangleName(operation, arg, suffix)
+		if err != nil {
+			return nil, Failure{"mangle unit name or path '" + arg + "'", err}
+		}
+		out = append(out, name)
+	}
+	return out, nil
+}
+
+func (c *Call) mangleName(operation, arg, suffix string) (string, error) {
+	name, notices, err := unit.Mangle(arg, operation, suffix, false)
+	if !c.Opt.Quiet {
+		for _, n := range notices {
+			c.Log(term.Notice, n)
+		}
+	}
+	return name, err
+}
+
+// disableByName drops the directories of paths: disable goes by names.
+func (c *Call) disableByName() {
+	for i, arg := range c.Args {
+		if strings.IndexByte(arg, '/') >= 0 {
+			c.Log(term.Warning, "Warning: Can't execute disable on the unit file path. Proceeding with the unit name.")
+			c.Args[i] = filepath.Base(arg)
+		}
+	}
+}
+
+// linkPaths checks the operands of link: paths, in a tree absolute ones.
+func (c *Call) linkPaths(mangled []string) ([]string, error) {
+	out := make([]string, len(mangled))
+	for i, arg := range c.Args {
+		switch {
+		case strings.HasPrefix(arg, "/"):
+		case c.root() != "" && c.Opt.Root != "/":
+			return nil, cli.Usage("Non-absolute paths are not allowed when --root= is used: " + mangled[i])
+		case strings.IndexByte(arg, '/') < 0:
+			return nil, cli.Usage("Link argument must contain at least one directory separator.\n" +
+				"If you intended to link a file in the current directory, try './" + mangled[i] + "' instead.")
+		}
+		out[i] = filepath.Clean(mangled[i])
+	}
+	return out, nil
+}
+
+func presetAll(c *Call) error {
+	if c.presetBypass() {
+		return nil
+	}
+	if c.Mode() == ByManager {
+		return c.noManager()
+	}
+	_, err := c.carryOut("preset all units", func(ix *enable.Index) *enable.Plan {
+		return ix.PresetAll(c.Opt.PresetMode, c.flags())
+	})
+	return err
+}
+
+func addWants(c *Call) error    { return c.addDependency(".wants") }
+func addRequires(c *Call) error { return c.addDependency(".requires") }
+
+func (c *Call) addDependency(suffix string) error {
+	if c.Mode() == ByManager {
+		return c.noManager()
+	}
+	target, err := c.mangleName("as target", c.Args[0], ".target")
+	if err != nil {
+		return Failure{"mangle unit name", err}
+	}
+	args, err := c.mangle("as dependency", c.Args[1:], ".service")
+	if err != nil {
+		return err
+	}
+	_, err = c.carryOut("add dependency on units", func(ix *enable.Index) *enable.Plan {
+		return ix.AddDependency(target, suffix, args, c.flags())
+	})
+	return err
+}
+
+func setDefault(c *Call) error {
+	if c.Mode() == ByManager {
+		return c.noManager()
+	}
+	name, err := c.mangleName("set-default", c.Args[0], ".target")
+	if err != nil {
+		return Failure{"mangle unit name", err}
+	}
+	_, err = c.carryOut("set default units", func(ix *enable.Index) *enable.Plan { return ix.SetDefault(name) })
+	return err
+}
+
+func getDefault(c *Call) error {
+	if c.Mode() == ByManager {
+		return c.noManager()
+	}
+	t, ix, err := c.open()
+	if err != nil {
+		return Failure{"get default target", err}
+	}
+	defer t.Close()
+	name, notes, err := ix.Default()
+	c.notes(notes)
+	if err != nil {
+		return Failure{"get default target", err}
+	}
+	c.Print(name + "\n")
+	return nil
+}
+
+// isEnabled prints the state of each unit file. The status is 0 when one of them is
+// enabled in some way, 4 when none exists, else 1.
+func isEnabled(c *Call) error {
+	if c.Mode() == ByManager {
+		return c.noManager()
+	}
+	names, err := c.mangle("to check", c.Args, ".service")
+	if err != nil {
+		return err
+	}
+	t, ix, openErr := c.open()
+	if openErr == nil {
+		defer t.Close()
+	}
+	enabled, found := false, false
+	for _, name := range names {
+		s := enable.State("not-found")
+		err := openErr
+		if err == nil {
+			var notes []enable.Note
+			s, notes, err = ix.State(name)
+			c.notes(notes)
+		}
+		switch {
+		case isErrno(err, syscall.ENOENT):
+			s = "not-found"
+		case err != nil:
+			return Failure{"get unit file state for " + name, err}
+		default:
+			found = true
+		}
+		switch s {
+		case "enabled", "enabled-runtime", "static", "alias", "indirect", "generated":
+			enabled = true
+		}
+		if !c.Opt.Quiet {
+			c.Print(string(s) + "\n")
+			if c.Opt.Full && err == nil {
+				c.printLinks(ix, name)
+			}
+		}
+	}
+	switch {
+	case enabled:
+		return nil
+	case !found:
+		return Exit(4)
+	}
+	return Exit(1)
+}
+
+// printLinks prints the links that disable would remove.
+func (c *Call) printLinks(ix *enable.Index, name string) {
+	for _, ch := range ix.Disable([]string{name}, c.flags()).Foresee().Changes {
+		if ch.Type == enable.Unlink {
+			c.Print("  " + ch.Path + "\n")
+		}
+	}
+}
+
+func isErrno(err error, e syscall.Errno) bool {
+	f := Failure{Err: err}
+	return err != nil && strerror(f.Err) == strerror(e)
+}
+
+func cat(c *Call) error  { return needsManager(c) }
+func edit(c *Call) error { return needsManager(c) }

@@ -1,0 +1,135 @@
+package control
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"ctl/enable"
+	"ctl/internal/term"
+	"ctl/internal/unit"
+)
+
+// listUnitFiles prints the unit files, their states and what the presets say of them.
+// The status is 1 when there are none.
+func listUnitFiles(c *Call) error {
+	if c.Mode() == ByManager {
+		return c.noManager()
+	}
+	t, ix, err := c.open()
+	if err != nil {
+		return Failure{"get unit file list", err}
+	}
+	defer t.Close()
+	files, notes, err := ix.UnitFiles(func(name string) bool {
+		return len(c.Args) == 0 || slices.ContainsFunc(c.Args, func(p string) bool { return unit.Fnmatch(p, name) })
+	})
+	c.notes(notes)
+	if err != nil {
+		return Failure{"get unit file list", err}
+	}
+	files = slices.DeleteFunc(files, func(f enable.UnitFile) bool {
+		return len(c.Opt.States) > 0 && !slices.Contains(c.Opt.States, string(f.State)) ||
+			len(c.Opt.Types) > 0 && !slices.Contains(c.Opt.Types, unit.Type(f.Name))
+	})
+	slices.SortFunc(files, byTypeAndName)
+	c.printUnitFiles(files)
+	if len(files) == 0 {
+		return Exit(1)
+	}
+	return nil
+}
+
+// byTypeAndName compares by the suffix and then by the name, letters of either case alike.
+func byTypeAndName(a, b enable.UnitFile) int {
+	if d := strings.Compare(unit.Type(a.Name), unit.Type(b.Name)); d != 0 {
+		return d
+	}
+	return compareFold(a.Name, b.Name)
+}
+
+// compareFold is strcasecmp(3).
+func compareFold(a, b string) int {
+	for i := range min(len(a), len(b)) {
+		if x, y := lower(a[i]), lower(b[i]); x != y {
+			return int(x) - int(y)
+		}
+	}
+	return len(a) - len(b)
+}
+
+func lower(c byte) byte {
+	if c >= 'A' && c <= 'Z' {
+		return c + 'a' - 'A'
+	}
+	return c
+}
+
+func (c *Call) printUnitFiles(files []enable.UnitFile) {
+	if c.Opt.JSON != term.NoJSON {
+		rows := make([]term.Value, 0, len(files))
+		for _, f := range files {
+			var preset term.Value
+			if f.Preset != "" {
+				preset = f.Preset
+			}
+			rows = append(rows, term.Object{
+				{Name: "unit_file", Value: f.Name},
+				{Name: "state", Value: string(f.State)},
+				{Name: "preset", Value: preset},
+			})
+		}
+		c.Print(c.Opt.JSON.Format(rows))
+		return
+	}
+	legend := c.Opt.Legend == Yes || c.Opt.Legend == Auto && !c.Opt.Quiet
+	out := c.unitFileTable(files, legend).String()
+	if legend {
+		out += "\n" + strconv.Itoa(len(files)) + " unit files listed.\n"
+	}
+	c.page(out)
+}
+
+func (c *Call) unitFileTable(files []enable.UnitFile, legend bool) *term.Table {
+	tty := term.IsTerminal(c.Stdout)
+	t := &term.Table{Colors: c.env.Colors(tty && term.IsTerminal(c.Stderr)), ASCII: !term.UTF8(c.Getenv)}
+	if legend {
+		t.Head = []string{"UNIT FILE", "STATE", "PRESET"}
+	}
+	if tty && !c.Opt.Full && c.pager() == nil {
+		t.Width = term.Columns(c.Getenv, c.Stdout)
+	}
+	for i, f := range files {
+		preset := term.Cell{Text: f.Preset, Color: presetColor(f.Preset)}
+		if f.Preset == "" {
+			preset = term.Cell{Text: "-"}
+		}
+		t.Rows = append(t.Rows, []term.Cell{
+			{Text: f.Name}, {Text: string(f.State), Color: stateColor(f.State)}, preset,
+		})
+		t.Last = append(t.Last, i+1 < len(files) && unit.Type(files[i+1].Name) != unit.Type(f.Name))
+	}
+	return t
+}
+
+func stateColor(s enable.State) string {
+	switch s {
+	case "enabled", "alias":
+		return term.Green
+	case "masked", "masked-runtime", "disabled", "bad":
+		return term.Red
+	}
+	return ""
+}
+
+func presetColor(p string) string {
+	switch p {
+	case "enabled":
+		return term.Green
+	case "disabled":
+		return term.Red
+	case "ignored":
+		return term.Yellow
+	}
+	return ""
+}

@@ -1,0 +1,164 @@
+package control
+
+import (
+	"strconv"
+	"strings"
+
+	"ctl/internal/cli"
+	"ctl/internal/term"
+)
+
+// The options of verbs that need a manager: what is wrong with a value is said now,
+// what it means will be kept when those verbs are there to ask for it.
+
+func accept(*Call, string) error { return nil }
+
+func setLines(c *Call, v string) error {
+	n, ok := number(strings.TrimPrefix(v, "+"))
+	if v != "all" && (!ok || n < 0 || n > 1<<32-1) {
+		return cli.Usage("Failed to parse lines '" + v + "'")
+	}
+	return nil
+}
+
+func setCheckInhibitors(c *Call, v string) error {
+	if _, ok := term.Boolean(v); !ok && v != "auto" {
+		return cli.Usage("Failed to parse tristate argument to '--check-inhibitors=': " + v)
+	}
+	return nil
+}
+
+func setKillValue(c *Call, v string) error {
+	if v == "" {
+		return Failure{"parse signal queue value", cli.Usage("Invalid argument")}
+	}
+	n, ok := number(v)
+	if !ok || n < -1<<31 || n > 1<<31-1 {
+		return cli.Usage("Unable to parse signal queue value: " + v)
+	}
+	c.Opt.KillValue = true
+	return nil
+}
+
+func setKillSubgroup(c *Call, v string) error {
+	c.Opt.KillSubgroup = v != ""
+	return nil
+}
+
+func setWhat(c *Call, v string) error {
+	for w := range strings.SplitSeq(v, ",") {
+		if w == "help" {
+			c.Print("runtime\nstate\ncache\nlogs\nconfiguration\nfdstore\nall\n")
+			return Exit(0)
+		}
+	}
+	return nil
+}
+
+func setTimestamp(c *Call, v string) error {
+	switch v {
+	case "help":
+		c.Print("pretty\nus\nutc\nus+utc\nunix\n")
+		return Exit(0)
+	case "pretty", "us", "µs", "μs", "utc", "us+utc", "µs+utc", "μs+utc", "unix":
+		return nil
+	}
+	return cli.Usage("Invalid value: " + v + ".")
+}
+
+func setSignal(c *Call, v string) error {
+	if v == "help" || v == "list" {
+		c.Print(signalList(v == "list"))
+		return Exit(0)
+	}
+	if !isSignal(v) {
+		return cli.Usage("Failed to parse signal string \"" + v + "\".")
+	}
+	return nil
+}
+
+// signalNames are the signals 1 to 31, signal(7); the real-time signals follow at 34.
+var signalNames = [...]string{"HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "BUS", "FPE", "KILL", "USR1", "SEGV", "USR2",
+	"PIPE", "ALRM", "TERM", "STKFLT", "CHLD", "CONT", "STOP", "TSTP", "TTIN", "TTOU", "URG", "XCPU", "XFSZ", "VTALRM",
+	"PROF", "WINCH", "IO", "PWR", "SYS"}
+
+const (
+	sigRTMin = 34
+	sigRTMax = 64
+)
+
+func isSignal(v string) bool {
+	if n, err := strconv.Atoi(v); err == nil {
+		return n >= 1 && n <= sigRTMax
+	}
+	name := strings.TrimPrefix(v, "SIG")
+	for _, s := range signalNames {
+		if s == name {
+			return true
+		}
+	}
+	switch name {
+	case "RTMIN", "RTMAX", "POLL":
+		return true
+	}
+	if n, ok := strings.CutPrefix(name, "RTMIN+"); ok {
+		k, err := strconv.Atoi(n)
+		return err == nil && k >= 0 && k <= sigRTMax-sigRTMin
+	}
+	if n, ok := strings.CutPrefix(name, "RTMAX-"); ok {
+		k, err := strconv.Atoi(n)
+		return err == nil && k >= 0 && k <= sigRTMax-sigRTMin
+	}
+	return false
+}
+
+func setWhen(c *Call, v string) error {
+	switch v {
+	case "", "show", "cancel":
+		if c.Where.Chroot() {
+			if !c.Opt.Quiet {
+				c.Log(term.Info, "Running in chroot, ignoring request.")
+			}
+			return Exit(0)
+		}
+		c.Verb = "--when=" + v
+		return c.noManager()
+	case "auto":
+		return nil
+	}
+	if !isTime(v) {
+		return cli.Usage("Failed to parse --when= argument '" + v + "': Invalid argument")
+	}
+	return nil
+}
+
+func setBootLoaderMenu(c *Call, v string) error {
+	if !isTimeSpan(v) {
+		return cli.Usage("Failed to parse --boot-loader-menu= argument '" + v + "': Invalid argument")
+	}
+	return nil
+}
+
+func setBootLoaderEntry(c *Call, v string) error {
+	if v == "help" {
+		c.Verb = "--boot-loader-entry=help"
+		return c.noManager()
+	}
+	return nil
+}
+
+func setImagePolicy(c *Call, v string) error {
+	if v != "*" && v != "-" && v != "~" && !strings.Contains(v, "=") {
+		return cli.Usage("Failed to parse image policy: " + v)
+	}
+	return nil
+}
+
+// isStartVerb tells whether a verb queues jobs, as start does.
+func isStartVerb(verb string) bool {
+	switch verb {
+	case "start", "stop", "reload", "restart", "try-restart", "reload-or-restart", "try-reload-or-restart":
+		return true
+	}
+	return false
+}

@@ -1,0 +1,283 @@
+package control
+
+import (
+	"errors"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"ctl/enable"
+	"ctl/internal/cli"
+	"ctl/internal/term"
+	"ctl/internal/unit"
+)
+
+// Settings are what the options of a command line come to.
+type Settings struct {
+	Scope     enable.Scope
+	Transport string // "", "host", "machine" or "capsule": a manager elsewhere
+	Remote    string // which one
+
+	Root      string // absolute; "" for none
+	RootGiven bool   // --root= or --image=, "/" included
+	Image     string
+
+	Types, LoadStates, States []string
+	All, Full, Quiet, Plain   bool
+	NoWarn, NoReload, Now     bool
+	NoPager, Runtime, DryRun  bool
+	Recursive, WithDeps       bool
+	Force                     int
+	PresetMode                enable.PresetMode
+	Legend                    Tristate
+	JSON                      term.JSONMode
+	Output                    string
+	DropIn                    string
+	Stdin                     bool
+
+	Wait, NoBlock, Marked, ShowTransaction bool
+	KillValue, KillSubgroup                bool
+}
+
+// Tristate is a switch that may not have been touched.
+type Tristate int8
+
+const (
+	Auto Tristate = iota
+	Yes
+	No
+)
+
+// check is what can be said of the options together, before anything else happens.
+func (s *Settings) check(operands []string) error {
+	verb := ""
+	if len(operands) > 0 {
+		verb = operands[0]
+	}
+	switch {
+	case s.Transport == "host" && s.Scope != enable.System:
+		return cli.Usage("Cannot access user instance remotely.")
+	case s.Transport == "capsule" && s.Scope != enable.User:
+		return cli.Usage("Cannot access system instance with --capsule=/-C.")
+	case s.Wait && s.NoBlock:
+		return cli.Usage("--wait may not be combined with --no-block.")
+	case s.Marked && verb != "reload-or-restart":
+		return cli.Usage("--marked may only be used with 'reload-or-restart'.")
+	case s.Marked && len(operands) > 1:
+		return cli.Usage("No additional arguments allowed with 'reload-or-restart --marked'.")
+	case verb == "reload-or-restart" && !s.Marked && len(operands) < 2:
+		return cli.Usage("List of units to restart/reload is required.")
+	case s.KillValue && s.KillSubgroup:
+		return cli.Usage("--kill-subgroup= and --kill-value= may not be combined.")
+	case s.Wait && verb != "start" && verb != "restart" && verb != "is-system-running" && verb != "kill" && isStartVerb(verb):
+		return cli.Usage("--wait may only be used with the 'start' or 'restart' commands.")
+	case s.Image != "" && s.Root != "":
+		return cli.Usage("Please specify either --root= or --image=, the combination of both is not supported.")
+	}
+	return nil
+}
+
+func setHelp(c *Call, _ string) error {
+	name := c.called()
+	c.Print("> " + name + " [OPTION…] COMMAND …\n\nQuery or send control commands to the system manager.\n" +
+		c.table.Help() + "\nSee the systemctl(1) man page for details.\n")
+	return Exit(0)
+}
+
+func setVersion(c *Call, _ string) error {
+	c.Print(versionText)
+	return Exit(0)
+}
+
+func setSystem(c *Call, _ string) error { c.Opt.Scope = enable.System; return nil }
+func setUser(c *Call, _ string) error   { c.Opt.Scope = enable.User; return nil }
+func setGlobal(c *Call, _ string) error { c.Opt.Scope = enable.Global; return nil }
+
+func setCapsule(c *Call, v string) error {
+	if v == "" || strings.Trim(v, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") != "" {
+		return cli.Usage("Invalid capsule name: " + v)
+	}
+	c.Opt.Transport, c.Opt.Remote, c.Opt.Scope = "capsule", v, enable.User
+	return nil
+}
+
+func setHost(c *Call, v string) error { c.Opt.Transport, c.Opt.Remote = "host", v; return nil }
+
+func setMachine(c *Call, v string) error {
+	machine := v[strings.IndexByte(v, '@')+1:]
+	if machine == "" && v == "" || strings.ContainsAny(machine, "/ \t\n") {
+		return cli.Usage("Invalid --machine= specified: " + v)
+	}
+	c.Opt.Transport, c.Opt.Remote = "machine", v
+	return nil
+}
+
+// loadStates are the load states that -t takes besides unit types.
+var loadStates = [...]string{"stub", "loaded", "not-found", "bad-setting", "error", "merged", "masked"}
+
+func setType(c *Call, v string) error {
+	if v == "" {
+		c.Opt.Types, c.Opt.LoadStates = nil, nil
+		return nil
+	}
+	for w := range strings.SplitSeq(v, ",") {
+		switch {
+		case w == "help":
+			c.Print("Available unit types:\n" + strings.Join(unit.Types(), "\n") + "\n")
+			return Exit(0)
+		case slices.Contains(unit.Types(), w):
+			c.Opt.Types = append(c.Opt.Types, w)
+		case slices.Contains(loadStates[:], w):
+			c.Opt.LoadStates = append(c.Opt.LoadStates, w)
+		case w == "":
+		default:
+			c.Log(term.Err, "Unknown unit type or load state '"+w+"'.")
+			c.Log(term.Info, "Use -t help to see a list of allowed values.")
+			return Exit(1)
+		}
+	}
+	return nil
+}
+
+func setState(c *Call, v string) error {
+	if v == "" {
+		c.Opt.States = nil
+		return nil
+	}
+	for w := range strings.SplitSeq(v, ",") {
+		if w == "help" {
+			c.Print(states)
+			return Exit(0)
+		}
+		if w != "" {
+			c.Opt.States = append(c.Opt.States, w)
+		}
+	}
+	return nil
+}
+
+func setFailed(c *Call, _ string) error { return setState(c, "failed") }
+func setAll(c *Call, _ string) error    { c.Opt.All = true; return nil }
+func setFull(c *Call, _ string) error   { c.Opt.Full = true; return nil }
+func setPlain(c *Call, _ string) error  { c.Opt.Plain = true; return nil }
+func setNow(c *Call, _ string) error    { c.Opt.Now = true; return nil }
+func setDryRun(c *Call, _ string) error { c.Opt.DryRun = true; return nil }
+func setQuiet(c *Call, _ string) error {
+	c.Opt.Quiet = true
+	return nil
+}
+func setNoWarn(c *Call, _ string) error   { c.Opt.NoWarn = true; return nil }
+func setNoReload(c *Call, _ string) error { c.Opt.NoReload = true; return nil }
+func setNoPager(c *Call, _ string) error  { c.Opt.NoPager = true; return nil }
+func setRuntime(c *Call, _ string) error  { c.Opt.Runtime = true; return nil }
+func setForce(c *Call, _ string) error    { c.Opt.Force++; return nil }
+func setStdin(c *Call, _ string) error    { c.Opt.Stdin = true; return nil }
+func setDropIn(c *Call, v string) error   { c.Opt.DropIn = v; return nil }
+func setWait(c *Call, _ string) error     { c.Opt.Wait = true; return nil }
+func setNoBlock(c *Call, _ string) error  { c.Opt.NoBlock = true; return nil }
+func setMarked(c *Call, _ string) error   { c.Opt.Marked = true; return nil }
+
+func setRecursive(c *Call, _ string) error        { c.Opt.Recursive = true; return nil }
+func setWithDependencies(c *Call, _ string) error { c.Opt.WithDeps = true; return nil }
+func setShowTransaction(c *Call, _ string) error  { c.Opt.ShowTransaction = true; return nil }
+
+func setLegend(c *Call, v string) error {
+	b, ok := term.Boolean(v)
+	if !ok {
+		return cli.Usage("Failed to parse boolean argument to '--legend': " + v)
+	}
+	c.Opt.Legend = No
+	if b {
+		c.Opt.Legend = Yes
+	}
+	return nil
+}
+
+func setNoLegend(c *Call, _ string) error { c.Opt.Legend = No; return nil }
+
+func setPresetMode(c *Call, v string) error {
+	switch v {
+	case "help":
+		c.Print("full\nenable-only\ndisable-only\n")
+		return Exit(0)
+	case "full":
+		c.Opt.PresetMode = enable.Full
+	case "enable-only":
+		c.Opt.PresetMode = enable.EnableOnly
+	case "disable-only":
+		c.Opt.PresetMode = enable.DisableOnly
+	default:
+		return cli.Usage("Failed to parse preset mode: " + v + ".")
+	}
+	return nil
+}
+
+func setRoot(c *Call, v string) error {
+	c.Opt.Root, c.Opt.RootGiven = "", v != ""
+	if v == "" {
+		return nil
+	}
+	abs, err := filepath.Abs(v)
+	if err != nil {
+		return Failure{"determine working directory", err}
+	}
+	c.Opt.Root = abs
+	return nil
+}
+
+func setImage(c *Call, v string) error {
+	c.Opt.Image = v
+	c.Opt.RootGiven = c.Opt.RootGiven || v != ""
+	return nil
+}
+
+// outputs are the modes of --output=, in the order of its help.
+var outputs = [...]string{"short", "short-full", "short-iso", "short-iso-precise", "short-precise", "short-monotonic",
+	"short-delta", "short-unix", "verbose", "export", "json", "json-pretty", "json-sse", "json-seq", "cat", "with-unit"}
+
+func setOutput(c *Call, v string) error {
+	if v == "help" {
+		c.Print(strings.Join(outputs[:], "\n") + "\n")
+		return Exit(0)
+	}
+	if !slices.Contains(outputs[:], v) {
+		return cli.Usage("Unknown output '" + v + "'.")
+	}
+	c.Opt.Output = v
+	switch v {
+	case "json":
+		c.Opt.JSON = term.JSON
+	case "json-pretty":
+		c.Opt.JSON = term.JSONPretty
+	case "json-sse":
+		c.Opt.JSON = term.JSONSSE
+	case "json-seq":
+		c.Opt.JSON = term.JSONSeq
+	default:
+		c.Opt.JSON = term.NoJSON
+	}
+	if c.Opt.JSON != term.NoJSON {
+		c.Opt.Legend, c.Opt.Plain = No, true
+	}
+	return nil
+}
+
+// errIntrospect asks for the tables; a row's own function may not refer to them.
+var errIntrospect = errors.New("introspect")
+
+func setIntrospectCli(*Call, string) error { return errIntrospect }
+
+// setDot is for a unit such as -.mount given without "--" before it.
+func setDot(c *Call, v string) error {
+	c.Log(term.Err, c.Name+": invalid option -- '.'\n"+
+		"Hint: to specify units starting with a dash, use \"--\":\n"+
+		"      "+c.Name+" [OPTIONS…] COMMAND -- -."+v+" …")
+	return Exit(1)
+}
+
+// number reads an integer as systemd does: decimal, or with 0x, 0o, 0b.
+func number(s string) (int64, bool) {
+	n, err := strconv.ParseInt(s, 0, 64)
+	return n, err == nil && !strings.Contains(s, "_")
+}

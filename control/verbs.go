@@ -1,0 +1,102 @@
+package control
+
+import "ctl/internal/cli"
+
+// The headings of the help.
+const (
+	units        = "Unit Commands"
+	unitFiles    = "Unit File Commands"
+	machines     = "Machine Commands"
+	jobs         = "Job Commands"
+	environment  = "Environment Commands"
+	managerState = "Manager State Commands"
+	systemState  = "System Commands"
+)
+
+// Verbs are all verbs, in the order of the reference's help; those without
+// help text are old spellings.
+var Verbs = [...]cli.Verb[Call]{
+	{Name: "list-units", Args: "[PATTERN…]", Max: cli.Any, Group: units, Online: true, Default: true, Help: "List units currently in memory", Run: needsManager},
+	{Name: "list-automounts", Args: "[PATTERN…]", Max: cli.Any, Group: units, Online: true, Help: "List automount units currently in memory, ordered by path", Run: needsManager},
+	{Name: "list-paths", Args: "[PATTERN…]", Max: cli.Any, Group: units, Online: true, Help: "List path units currently in memory, ordered by path", Run: needsManager},
+	{Name: "list-sockets", Args: "[PATTERN…]", Max: cli.Any, Group: units, Online: true, Help: "List socket units currently in memory, ordered by address", Run: needsManager},
+	{Name: "list-timers", Args: "[PATTERN…]", Max: cli.Any, Group: units, Online: true, Help: "List timer units currently in memory, ordered by next elapse", Run: needsManager},
+	{Name: "is-active", Args: "PATTERN…", Min: 1, Max: cli.Any, Group: units, Online: true, Help: "Check whether units are active", Run: needsManager},
+	{Name: "is-failed", Args: "[PATTERN…]", Max: cli.Any, Group: units, Online: true, Help: "Check whether units are failed or system is in degraded state", Run: needsManager},
+	{Name: "status", Args: "[PATTERN…|PID…]", Max: cli.Any, Group: units, Online: true, Help: "Show runtime status of one or more units", Run: needsManager},
+	{Name: "show", Args: "[PATTERN…|JOB…]", Max: cli.Any, Group: units, Online: true, Help: "Show properties of one or more units/jobs or the manager", Run: needsManager},
+	{Name: "cat", Args: "PATTERN…", Min: 1, Max: cli.Any, Group: units, Online: true, OnFiles: true, Help: "Show files and drop-ins of specified units", Run: cat},
+	{Name: "help", Args: "PATTERN…|PID…", Max: cli.Any, Group: units, Online: true, Help: "Show manual for one or more units", Run: helpUnits},
+	{Name: "list-dependencies", Args: "[UNIT…]", Max: cli.Any, Group: units, Online: true, Help: "Recursively show units which are required or wanted by the units or by which those units are required or wanted", Run: needsManager},
+	{Name: "start", Args: "UNIT…", Min: 1, Max: cli.Any, Group: units, Online: true, Help: "Start (activate) one or more units", Run: needsManager},
+	{Name: "stop", Args: "UNIT…", Min: 1, Max: cli.Any, Group: units, Online: true, Help: "Stop (deactivate) one or more units", Run: needsManager},
+	{Name: "reload", Args: "UNIT…", Min: 1, Max: cli.Any, Group: units, Online: true, Help: "Reload one or more units", Run: needsManager},
+	{Name: "restart", Args: "UNIT…", Min: 1, Max: cli.Any, Group: units, Online: true, Help: "Start or restart one or more units", Run: needsManager},
+	{Name: "try-restart", Args: "UNIT…", Min: 1, Max: cli.Any, Group: units, Online: true, Help: "Restart one or more units if active", Run: needsManager},
+	{Name: "enqueue-marked", Group: units, Online: true, Help: "Enqueue jobs for all marked units", Run: needsManager},
+	{Name: "reload-or-restart", Args: "UNIT…", Max: cli.Any, Group: units, Online: true, Help: "Reload one or more units if possible, otherwise start or restart", Run: needsManager},
+	{Name: "try-reload-or-restart", Args: "UNIT…", Min: 1, Max: cli.Any, Group: units, Online: true, Help: "If active, reload one or more units, if supported, otherwise restart", Run: needsManager},
+	{Name: "isolate", Args: "UNIT", Min: 1, Max: 1, Group: units, Online: true, Help: "Start one unit and stop all others", Run: needsManager},
+	{Name: "kill", Args: "UNIT…", Min: 1, Max: cli.Any, Group: units, Online: true, Help: "Send signal to processes of a unit", Run: needsManager},
+	{Name: "clean", Args: "UNIT…", Min: 1, Max: cli.Any, Group: units, Online: true, Help: "Clean runtime, cache, state, logs or configuration of unit", Run: needsManager},
+	{Name: "freeze", Args: "PATTERN…", Min: 1, Max: cli.Any, Group: units, Online: true, Help: "Freeze execution of unit processes", Run: needsManager},
+	{Name: "thaw", Args: "PATTERN…", Min: 1, Max: cli.Any, Group: units, Online: true, Help: "Resume execution of a frozen unit", Run: needsManager},
+	{Name: "set-property", Args: "UNIT PROPERTY=VALUE…", Min: 2, Max: cli.Any, Group: units, Online: true, Help: "Sets one or more properties of a unit", Run: needsManager},
+	{Name: "bind", Args: "UNIT PATH [PATH]", Min: 2, Max: 3, Group: units, Online: true, Help: "Bind-mount a path from the host into a unit's namespace", Run: needsManager},
+	{Name: "mount-image", Args: "UNIT PATH [PATH [OPTS]]", Min: 3, Max: 4, Group: units, Online: true, Help: "Mount an image from the host into a unit's namespace", Run: needsManager},
+	{Name: "service-log-level", Args: "SERVICE [LEVEL]", Min: 1, Max: 2, Group: units, Online: true, Help: "Get/set logging threshold for service", Run: needsManager},
+	{Name: "service-log-target", Args: "SERVICE [TARGET]", Min: 1, Max: 2, Group: units, Online: true, Help: "Get/set logging target for service", Run: needsManager},
+	{Name: "reset-failed", Args: "[PATTERN…]", Max: cli.Any, Group: units, Online: true, Help: "Reset failed state for all, one, or more units", Run: needsManager},
+	{Name: "whoami", Args: "[PID…]", Max: cli.Any, Group: units, Online: true, Help: "Return unit caller or specified PIDs are part of", Run: needsManager},
+	{Name: "list-unit-files", Args: "[PATTERN…]", Max: cli.Any, Group: unitFiles, Help: "List installed unit files", Run: listUnitFiles},
+	{Name: "enable", Args: "[UNIT…|PATH…]", Min: 1, Max: cli.Any, Group: unitFiles, Help: "Enable one or more unit files", Run: enableUnits},
+	{Name: "disable", Args: "UNIT…", Min: 1, Max: cli.Any, Group: unitFiles, Help: "Disable one or more unit files", Run: disableUnits},
+	{Name: "reenable", Args: "UNIT…", Min: 1, Max: cli.Any, Group: unitFiles, Help: "Reenable one or more unit files", Run: reenableUnits},
+	{Name: "preset", Args: "UNIT…", Min: 1, Max: cli.Any, Group: unitFiles, Help: "Enable/disable one or more unit files based on preset configuration", Run: presetUnits},
+	{Name: "preset-all", Group: unitFiles, Help: "Enable/disable all unit files based on preset configuration", Run: presetAll},
+	{Name: "is-enabled", Args: "UNIT…", Min: 1, Max: cli.Any, Group: unitFiles, Help: "Check whether unit files are enabled", Run: isEnabled},
+	{Name: "mask", Args: "UNIT…", Min: 1, Max: cli.Any, Group: unitFiles, Help: "Mask one or more units", Run: maskUnits},
+	{Name: "unmask", Args: "UNIT…", Min: 1, Max: cli.Any, Group: unitFiles, Help: "Unmask one or more units", Run: unmaskUnits},
+	{Name: "link", Args: "PATH…", Min: 1, Max: cli.Any, Group: unitFiles, Help: "Link one or more units files into the search path", Run: linkUnits},
+	{Name: "revert", Args: "UNIT…", Min: 1, Max: cli.Any, Group: unitFiles, Help: "Revert one or more unit files to vendor version", Run: revertUnits},
+	{Name: "add-wants", Args: "TARGET UNIT…", Min: 2, Max: cli.Any, Group: unitFiles, Help: "Add 'Wants' dependency for the target on specified one or more units", Run: addWants},
+	{Name: "add-requires", Args: "TARGET UNIT…", Min: 2, Max: cli.Any, Group: unitFiles, Help: "Add 'Requires' dependency for the target on specified one or more units", Run: addRequires},
+	{Name: "edit", Args: "UNIT…", Min: 1, Max: cli.Any, Group: unitFiles, Online: true, OnFiles: true, Help: "Edit one or more unit files", Run: edit},
+	{Name: "get-default", Group: unitFiles, Help: "Get the name of the default target", Run: getDefault},
+	{Name: "set-default", Args: "TARGET", Min: 1, Max: 1, Group: unitFiles, Help: "Set the default target", Run: setDefault},
+	{Name: "list-machines", Args: "[PATTERN…]", Max: cli.Any, Group: machines, Online: true, Help: "List local containers and host", Run: needsManager},
+	{Name: "list-jobs", Args: "[PATTERN…]", Max: cli.Any, Group: jobs, Online: true, Help: "List jobs", Run: needsManager},
+	{Name: "cancel", Args: "[JOB…]", Max: cli.Any, Group: jobs, Online: true, Help: "Cancel all, one, or more jobs", Run: needsManager},
+	{Name: "show-environment", Group: environment, Online: true, Help: "Dump environment", Run: needsManager},
+	{Name: "set-environment", Args: "VARIABLE=VALUE…", Min: 1, Max: cli.Any, Group: environment, Online: true, Help: "Set one or more environment variables", Run: needsManager},
+	{Name: "unset-environment", Args: "VARIABLE…", Min: 1, Max: cli.Any, Group: environment, Online: true, Help: "Unset one or more environment variables", Run: needsManager},
+	{Name: "import-environment", Args: "VARIABLE…", Max: cli.Any, Group: environment, Online: true, Help: "Import all or some environment variables", Run: needsManager},
+	{Name: "daemon-reload", Group: managerState, Online: true, Help: "Reload systemd manager configuration", Run: needsManager},
+	{Name: "daemon-reexec", Group: managerState, Online: true, Help: "Reexecute systemd manager", Run: needsManager},
+	{Name: "log-level", Args: "[LEVEL]", Max: 1, Group: managerState, Online: true, Help: "Get/set logging threshold for manager", Run: needsManager},
+	{Name: "log-target", Args: "[TARGET]", Max: 1, Group: managerState, Online: true, Help: "Get/set logging target for manager", Run: needsManager},
+	{Name: "service-watchdogs", Args: "[BOOL]", Max: 1, Group: managerState, Online: true, Help: "Get/set service watchdog state", Run: needsManager},
+	{Name: "is-system-running", Group: systemState, Help: "Check whether system is fully running", Run: isSystemRunning},
+	{Name: "default", Group: systemState, Online: true, Help: "Enter system default mode", Run: needsManager},
+	{Name: "rescue", Group: systemState, Online: true, Help: "Enter system rescue mode", Run: needsManager},
+	{Name: "emergency", Group: systemState, Online: true, Help: "Enter system emergency mode", Run: needsManager},
+	{Name: "halt", Group: systemState, Online: true, Help: "Shut down and halt the system", Run: powerOff},
+	{Name: "poweroff", Group: systemState, Online: true, Help: "Shut down and power-off the system", Run: powerOff},
+	{Name: "reboot", Group: systemState, Online: true, Help: "Shut down and reboot the system", Run: powerOff},
+	{Name: "kexec", Group: systemState, Online: true, Help: "Shut down and reboot the system with kexec", Run: needsManager},
+	{Name: "soft-reboot", Group: systemState, Online: true, Help: "Shut down and reboot userspace", Run: powerOff},
+	{Name: "exit", Args: "[EXIT_CODE]", Max: 1, Group: systemState, Online: true, Help: "Request user instance or container exit", Run: needsManager},
+	{Name: "switch-root", Args: "[ROOT [INIT]]", Max: cli.Any, Group: systemState, Online: true, Help: "Change to a different root file system", Run: switchRoot},
+	{Name: "sleep", Group: systemState, Online: true, Help: "Put the system to sleep (through one of the operations below)", Run: needsManager},
+	{Name: "suspend", Group: systemState, Online: true, Help: "Suspend the system", Run: needsManager},
+	{Name: "hibernate", Group: systemState, Online: true, Help: "Hibernate the system", Run: needsManager},
+	{Name: "hybrid-sleep", Group: systemState, Online: true, Help: "Hibernate and suspend the system", Run: needsManager},
+	{Name: "suspend-then-hibernate", Group: systemState, Online: true, Help: "Suspend the system, wake after a period of time, and hibernate", Run: needsManager},
+	{Name: "clear-jobs", Online: true, Run: needsManager},
+	{Name: "condstop", Min: 1, Max: cli.Any, Online: true, Run: needsManager},
+	{Name: "reload-or-try-restart", Min: 1, Max: cli.Any, Online: true, Run: needsManager},
+	{Name: "force-reload", Min: 1, Max: cli.Any, Online: true, Run: needsManager},
+	{Name: "condreload", Min: 1, Max: cli.Any, Online: true, Run: needsManager},
+	{Name: "condrestart", Min: 1, Max: cli.Any, Online: true, Run: needsManager},
+	{Name: "check", Min: 1, Max: cli.Any, Online: true, Run: needsManager},
+}
