@@ -48,15 +48,16 @@ func Main(argv []string) int {
 	if len(argv) > 0 {
 		c.Name = argv[0]
 	}
-	return c.status(c.run(argv))
-}
-
-// status says what went wrong, if it has not been said, and returns the exit status.
-func (c *Call) status(err error) int {
+	err := c.run(argv)
 	if err == errIntrospect {
 		c.Print(introspect())
 		return 0
 	}
+	return c.status(err)
+}
+
+// status says what went wrong, if it has not been said, and returns the exit status.
+func (c *Call) status(err error) int {
 	switch e := err.(type) {
 	case nil:
 		return 0
