@@ -274,6 +274,14 @@ func setDefault(c *Call) error {
 		return Failure{"mangle unit name", err}
 	}
 	_, err = c.carryOut("set default units", func(ix *enable.Index) *enable.Plan { return ix.SetDefault(name) })
+	if err != nil || c.Opt.DryRun || c.Opt.Quiet {
+		return err
+	}
+	// Something of higher priority may say otherwise.
+	now, err := c.defaultTarget()
+	if err == nil && now != name {
+		c.Log(term.Notice, "Note: \""+now+"\" is the default unit (possibly a runtime override).")
+	}
 	return err
 }
 
@@ -281,18 +289,26 @@ func getDefault(c *Call) error {
 	if c.Mode() == ByManager {
 		return c.noManager()
 	}
+	name, err := c.defaultTarget()
+	if err == nil {
+		c.Print(name + "\n")
+	}
+	return err
+}
+
+// defaultTarget finds out which target default.target stands for.
+func (c *Call) defaultTarget() (string, error) {
 	t, ix, err := c.open()
 	if err != nil {
-		return Failure{"get default target", err}
+		return "", Failure{"get default target", err}
 	}
 	defer t.Close()
 	name, notes, err := ix.Default()
 	c.notes(notes)
 	if err != nil {
-		return Failure{"get default target", err}
+		return "", Failure{"get default target", err}
 	}
-	c.Print(name + "\n")
-	return nil
+	return name, nil
 }
 
 // isEnabled prints the state of each unit file. The status is 0 when one of them is

@@ -33,6 +33,7 @@ func listUnitFiles(c *Call) error {
 			len(c.Opt.Types) > 0 && !slices.Contains(c.Opt.Types, unit.Type(f.Name))
 	})
 	slices.SortFunc(files, byTypeAndName)
+	c.notes(ix.QueryPresets(files))
 	c.printUnitFiles(files)
 	if len(files) == 0 {
 		return Exit(1)

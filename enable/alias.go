@@ -127,12 +127,12 @@ func aliasLink(name, target string) aliasVerdict {
 	switch {
 	case nk == 0:
 		return aliasBadName
+	case !unit.Aliasable(unit.Type(name)):
+		return aliasNoType
 	case tk == 0:
 		return aliasBadTarget
 	case name == target:
 		return aliasSelf
-	case !unit.Aliasable(unit.Type(name)):
-		return aliasNoType
 	case nk == tk && nk == unit.Instance:
 		if unit.InstanceOf(name) != unit.InstanceOf(target) {
 			return aliasInstance

@@ -195,7 +195,6 @@ func (u *unitFile) mayBeCalled(link string) bool {
 func (ix *Index) UnitFiles(match func(name string) bool) ([]UnitFile, []Note, error) {
 	var notes []Note
 	var out []UnitFile
-	presets, presetErr := ix.readPresets(&notes)
 	seen := make(map[string]bool)
 	for _, p := range ix.path.Dirs {
 		d := ix.dir(p)
@@ -216,14 +215,31 @@ func (ix *Index) UnitFiles(match func(name string) bool) ([]UnitFile, []Note, er
 			if err != nil {
 				s = "bad"
 			}
-			f := UnitFile{Name: n.name, Path: p + "/" + n.name, State: s}
-			if presetErr == nil && takesPreset(s) {
-				f.Preset = presets.word(n.name)
-			}
-			out = append(out, f)
+			out = append(out, UnitFile{Name: n.name, Path: p + "/" + n.name, State: s})
 		}
 	}
 	return out, notes, nil
+}
+
+// QueryPresets fills in what the presets say of the files. They are read when there
+// is a file they matter for.
+func (ix *Index) QueryPresets(files []UnitFile) []Note {
+	var notes []Note
+	var p *presets
+	for i := range files {
+		f := &files[i]
+		if !takesPreset(f.State) {
+			continue
+		}
+		if p == nil {
+			var err error
+			if p, err = ix.readPresets(&notes); err != nil {
+				return notes
+			}
+		}
+		f.Preset = p.word(f.Name)
+	}
+	return notes
 }
 
 // takesPreset tells whether the preset column says anything for a unit in state s.
