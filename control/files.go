@@ -375,6 +375,3 @@ func isErrno(err error, e syscall.Errno) bool {
 	f := Failure{Err: err}
 	return err != nil && strerror(f.Err) == strerror(e)
 }
-
-func cat(c *Call) error  { return needsManager(c) }
-func edit(c *Call) error { return needsManager(c) }

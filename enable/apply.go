@@ -43,7 +43,7 @@ func (ix *Index) Apply(p *Plan) Result {
 			continue
 		}
 		if err := a.do(s); err != nil {
-			r.Changes = add(r.Changes, Change{Type: Failed, Err: errno(err), Path: ix.shown(s.Path)})
+			r.Changes = p.add(r.Changes, Change{Type: Failed, Err: errno(err), Path: ix.shown(s.Path)})
 			if r.Err == nil {
 				r.Err = errno(err)
 			}
@@ -53,7 +53,7 @@ func (ix *Index) Apply(p *Plan) Result {
 			continue
 		}
 		for _, c := range s.Changes {
-			r.Changes = add(r.Changes, c)
+			r.Changes = p.add(r.Changes, c)
 		}
 	}
 	return p.judge(r)
@@ -64,7 +64,7 @@ func (p *Plan) Foresee() Result {
 	r := Result{Err: p.Err}
 	for _, s := range p.Steps {
 		for _, c := range s.Changes {
-			r.Changes = add(r.Changes, c)
+			r.Changes = p.add(r.Changes, c)
 		}
 	}
 	return p.judge(r)
@@ -83,9 +83,9 @@ func (p *Plan) judge(r Result) Result {
 	return r
 }
 
-// add appends c, but says the same failure only once.
-func add(l []Change, c Change) []Change {
-	if c.Type == Failed && slices.Contains(l, c) {
+// add appends c. A plan of several stages meets the same obstacle in each; it is reported once.
+func (p *Plan) add(l []Change, c Change) []Change {
+	if p.staged && c.Type == Failed && slices.Contains(l, c) {
 		return l
 	}
 	return append(l, c)

@@ -44,7 +44,8 @@ type Plan struct {
 	// Lenient: failures that were only reported do not fail the request (preset-all).
 	Lenient bool
 
-	unit int
+	unit   int
+	staged bool
 }
 
 func (p *Plan) say(c Change) { p.Steps = append(p.Steps, Step{Unit: p.unit, Changes: []Change{c}}) }

@@ -98,6 +98,7 @@ type presetJob struct {
 // Preset plans `systemctl preset`.
 func (ix *Index) Preset(args []string, mode PresetMode, f Flags) *Plan {
 	p, config := ix.begin("preset", f)
+	p.staged = true
 	if p.Err != nil {
 		return p
 	}
@@ -128,6 +129,7 @@ func (ix *Index) Preset(args []string, mode PresetMode, f Flags) *Plan {
 // that makes the tree doubtful.
 func (ix *Index) PresetAll(mode PresetMode, f Flags) *Plan {
 	p, config := ix.begin("preset all", f)
+	p.staged = true
 	p.Lenient = true
 	if p.Err != nil {
 		return p

@@ -14,6 +14,7 @@ import (
 // that stands for one of the units, or for one their Also= names, goes.
 func (ix *Index) Disable(names []string, f Flags) *Plan {
 	p, config := ix.begin("disable", f)
+	p.staged = true
 	if p.Err == nil {
 		ix.disable(p, config, names)
 	}
@@ -203,6 +204,7 @@ func (ix *Index) end(l string) (end string, through []string, err error) {
 // Reenable plans `systemctl reenable`: disable by name, then enable from where the unit's file was.
 func (ix *Index) Reenable(args []string, f Flags) *Plan {
 	p, config := ix.begin("reenable", f)
+	p.staged = true
 	if p.Err != nil {
 		return p
 	}
