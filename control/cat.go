@@ -27,7 +27,7 @@ func cat(c *Call) error {
 	}
 	defer t.Close()
 	var out strings.Builder
-	missing := false
+	missing, shown := false, false
 	for _, name := range names {
 		s, err := ix.Source(name)
 		if err != nil {
@@ -41,9 +41,14 @@ func cat(c *Call) error {
 			}
 			continue
 		}
-		if out.Len() > 0 {
+		if s.Masked {
+			out.WriteString("# Unit " + s.Name + " is masked.\n")
+			continue
+		}
+		if shown {
 			out.WriteByte('\n')
 		}
+		shown = true
 		if err := c.catSource(&out, ix, s); err != nil {
 			c.page(out.String())
 			return err
@@ -58,12 +63,7 @@ func cat(c *Call) error {
 
 // catSource writes one unit's files, each under its path.
 func (c *Call) catSource(out *strings.Builder, ix *enable.Index, s *enable.Source) error {
-	if s.Masked {
-		out.WriteString("# Unit " + s.Name + " is masked.\n")
-		if len(s.DropIns) == 0 {
-			return nil
-		}
-	} else if s.Fragment != "" {
+	if s.Fragment != "" {
 		if err := c.catFile(out, ix, s.Fragment); err != nil {
 			return err
 		}

@@ -299,7 +299,8 @@ func (c *Call) runEditor(files []*editing) error {
 			return editorStatus(err)
 		}
 	}
-	return cli.Usage("Cannot edit files, no editor available. Please set either $SYSTEMD_EDITOR, $EDITOR or $VISUAL.")
+	return cli.Usage("Cannot edit files, no editor available. Please set either $SYSTEMD_EDITOR, $EDITOR or $VISUAL.\n" +
+		"'(editor)' failed with exit status 1.")
 }
 
 func isExit(err error) bool {
