@@ -146,7 +146,7 @@ func (d *Dir) Entries() ([]Entry, error) {
 		return nil, d.fail("read", "", err)
 	}
 	var out []Entry
-	buf := make([]byte, 32<<10)
+	buf := d.t.buffer()
 	for {
 		n, err := eintr(func() (int, error) { return unix.Getdents(d.fd, buf) })
 		if err != nil {

@@ -19,6 +19,16 @@ type Tree struct {
 	fd     int
 	prefix string
 	walks  atomic.Bool // openat2 is not to be had; walk instead
+	buf    []byte      // for getdents64(2), see buffer
+}
+
+// buffer is for what the kernel says of a directory: one for all of them, since
+// fresh memory costs more than the call. A Tree is for one goroutine at a time.
+func (t *Tree) buffer() []byte {
+	if t.buf == nil {
+		t.buf = make([]byte, 32<<10)
+	}
+	return t.buf
 }
 
 // Open opens the directory at path, "" meaning "/", as the root of a tree.
