@@ -1,0 +1,41 @@
+# ctl: everything a developer or CI calls. What needs logic is a Go program or a test.
+export CGO_ENABLED = 0
+GO = go
+BUILD = $(GO) build -trimpath -ldflags='-s -w'
+ARCHS = amd64 arm64 arm 386 riscv64 ppc64le s390x loong64
+FUZZTIME = 2m
+
+all:
+	$(BUILD) -o bin/ctl ./cmd/ctl
+
+# Shows the main job on a copy of the sample tree in testdata.
+demo: all
+	$(GO) run ./internal/demo
+
+# All tests; those that compare with the real systemctl make a Debian tree in .cache first.
+test:
+	$(GO) test -timeout 20m ./...
+
+# More random trees against the real systemctl, and the Go fuzz targets.
+fuzz:
+	CTL_FUZZTIME=$(FUZZTIME) $(GO) test -timeout 0 -count 1 -v -run TestRandom ./internal/difftest
+	for f in FuzzParse FuzzPreset FuzzName FuzzMangle FuzzExpand FuzzFnmatch; do $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime 20s ./internal/unit || exit 1; done
+
+bench: all
+	$(GO) run ./internal/bench
+
+lint:
+	@test -z "$$(gofmt -l cmd control detect enable internal)" || { gofmt -l cmd control detect enable internal; exit 1; }
+	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
+
+cross:
+	for a in $(ARCHS); do GOARCH=$$a $(BUILD) -o bin/ctl-$$a ./cmd/ctl || exit 1; done
+
+install: all
+	install -D -m 0755 bin/ctl $(DESTDIR)/usr/bin/ctl
+
+clean:
+	rm -rf bin
+
+.PHONY: all demo test fuzz bench lint cross install clean
