@@ -76,6 +76,9 @@ func (c *Call) run(argv []string) error {
 	}
 	c.table = &cli.Table[Call]{Program: c.Name, Verbs: Verbs[:], Options: Options[:]}
 	operands, err := c.table.Parse(c, args)
+	if err == errWhen {
+		return c.when()
+	}
 	if err == nil {
 		err = c.Opt.check(operands)
 	}

@@ -19,6 +19,9 @@ type compatCall struct {
 	*Call
 	self  *person
 	table *cli.Table[compatCall]
+
+	dry    bool // only write a record, of which there are none any more
+	cancel bool
 }
 
 var haltOptions = [...]cli.Option[compatCall]{
@@ -27,7 +30,7 @@ var haltOptions = [...]cli.Option[compatCall]{
 	{Long: "poweroff", Short: "p", Help: "Switch off the machine", Set: compatAccept},
 	{Long: "reboot", Help: "Reboot the machine", Set: compatAccept},
 	{Long: "force", Short: "f", Help: "Force immediate halt/power-off/reboot", Set: compatAccept},
-	{Long: "wtmp-only", Short: "w", Help: "Don't halt/power-off/reboot, just write wtmp record", Set: compatAccept},
+	{Long: "wtmp-only", Short: "w", Help: "Don't halt/power-off/reboot, just write wtmp record", Set: compatDry},
 	{Long: "no-wtmp", Short: "d", Help: "Don't write wtmp record", Set: compatAccept},
 	{Long: "no-wall", Help: "Don't send wall message before halt/power-off/reboot", Set: compatAccept},
 	{Long: "no-sync", Short: "n", Set: compatAccept},
@@ -44,7 +47,7 @@ var shutdownOptions = [...]cli.Option[compatCall]{
 	{Short: "h", Help: "Equivalent to --poweroff, overridden by --halt", Set: compatAccept},
 	{Short: "k", Help: "Don't halt/power-off/reboot, just send warnings", Set: compatAccept},
 	{Long: "no-wall", Help: "Don't send wall message before halt/power-off/reboot", Set: compatAccept},
-	{Short: "c", Help: "Cancel a pending shutdown", Set: compatAccept},
+	{Short: "c", Help: "Cancel a pending shutdown", Set: compatCancel},
 	{Long: "show", Help: "Show pending shutdown", Set: compatAccept},
 	{Long: "kexec", Short: "K", Set: compatAccept},
 	{Short: "a", Set: compatAccept},
@@ -73,7 +76,9 @@ func personality(called string) *person {
 	return nil
 }
 
-func compatAccept(*compatCall, string) error { return nil }
+func compatAccept(*compatCall, string) error     { return nil }
+func compatDry(c *compatCall, _ string) error    { c.dry = true; return nil }
+func compatCancel(c *compatCall, _ string) error { c.cancel = true; return nil }
 
 func compatHelp(c *compatCall, _ string) error {
 	c.Print(c.self.help(c.called(), c.table))
@@ -104,14 +109,17 @@ func (p *person) run(c *Call, args []string) error {
 	c.warnProc()
 	// The reference asks for a chroot alone here, and would shut down the host
 	// though SYSTEMD_OFFLINE says to leave it alone.
-	if c.Where.ChrootOrOffline() {
+	if c.Where.Chroot() || c.Where.ChrootOrOffline() {
 		if !c.Opt.Quiet {
 			c.Log(term.Info, "Running in chroot, ignoring request.")
 		}
 		return nil
 	}
+	if compat.dry {
+		return nil
+	}
 	c.Verb = p.name
-	if !c.Where.Booted() {
+	if !compat.cancel && !c.Where.Booted() {
 		// Once for the login manager, once for the manager it falls back to.
 		if err := c.noManager(); err != nil {
 			c.status(err)

@@ -2,6 +2,7 @@ package control
 
 import (
 	"fmt"
+	"os"
 	"syscall"
 
 	"ctl/enable"
@@ -82,6 +83,11 @@ func (c *Call) noManager() error {
 				"$DBUS_SESSION_BUS_ADDRESS and $XDG_RUNTIME_DIR not defined " +
 				"(consider using --machine=<user>@.host --user to connect to bus of other user)")
 		}
+		if rt := c.Getenv("XDG_RUNTIME_DIR"); rt != "" {
+			if _, err := os.Stat(rt + "/systemd/private"); err != nil {
+				return cli.Usage("Failed to connect to user scope bus via local transport: " + strerror(err))
+			}
+		}
 		return notYet(c)
 	}
 	if !c.Where.RuntimeDirectory() {
@@ -132,10 +138,26 @@ func powerOff(c *Call) error {
 	return needsManager(c)
 }
 
-// switchRoot checks the number of its operands itself.
+// switchRoot checks its operands itself, and that the directory is another than ours.
 func switchRoot(c *Call) error {
 	if len(c.Args) > 2 {
 		return cli.Usage("Too many arguments.")
+	}
+	if len(c.Args) > 0 && c.Args[0] != "" {
+		dir := c.Args[0]
+		if dir[0] != '/' {
+			return cli.Usage("Root path is not absolute: " + dir)
+		}
+		theirs, err := os.Stat(dir)
+		if err != nil {
+			return Failure{"check if switch-root directory '" + dir + "' is current root", err}
+		}
+		if ours, err := os.Stat("/"); err == nil && os.SameFile(ours, theirs) {
+			return cli.Usage("Cannot switch to current root directory: " + dir)
+		}
+	}
+	if _, err := os.Stat("/etc/initrd-release"); err != nil {
+		return cli.Usage("Not in initrd, refusing switch-root operation.")
 	}
 	return needsManager(c)
 }

@@ -1,6 +1,7 @@
 package control
 
 import (
+	"errors"
 	"strconv"
 	"strings"
 
@@ -112,17 +113,26 @@ func isSignal(v string) bool {
 	return false
 }
 
+// errWhen ends the reading of options: a planned shutdown is asked for or called off, whatever follows.
+var errWhen = errors.New("when")
+
+// when asks for a planned shutdown or calls it off.
+func (c *Call) when() error {
+	c.warnProc()
+	if c.Where.Chroot() {
+		if !c.Opt.Quiet {
+			c.Log(term.Info, "Running in chroot, ignoring request.")
+		}
+		return nil
+	}
+	return c.noManager()
+}
+
 func setWhen(c *Call, v string) error {
 	switch v {
 	case "", "show", "cancel":
-		if c.Where.Chroot() {
-			if !c.Opt.Quiet {
-				c.Log(term.Info, "Running in chroot, ignoring request.")
-			}
-			return Exit(0)
-		}
 		c.Verb = "--when=" + v
-		return c.noManager()
+		return errWhen
 	case "auto":
 		return nil
 	}

@@ -8,8 +8,8 @@ import (
 // The help has names on the left and what they do on the right, in as many
 // columns as the reference's: 80 in all.
 const (
-	helpColumn = 31
-	helpWidth  = 80
+	verbsColumn = 31 // where there are verbs
+	helpWidth   = 80
 	// A verb whose name and operands take so many bytes goes on in a second line.
 	helpBreak = 24
 )
@@ -27,15 +27,16 @@ func (t *Table[C]) Help() string {
 			group = v.Group
 			b.WriteString("\n" + group + ":\n")
 		}
-		helpRow(&b, v.usage(), v.Help)
+		helpRow(&b, v.usage(), v.Help, verbsColumn)
 	}
+	column := t.helpColumn()
 	b.WriteString("\nOptions:\n")
 	for i := range t.Options {
 		o := &t.Options[i]
 		if o.Help == "" {
 			continue
 		}
-		helpRow(&b, []string{o.usage()}, o.Help)
+		helpRow(&b, []string{o.usage()}, o.Help, column)
 	}
 	return b.String()
 }
@@ -76,8 +77,22 @@ func (o *Option[C]) usage() string {
 	return s
 }
 
-func helpRow(b *strings.Builder, left []string, help string) {
-	right := Wrap(help, helpWidth-helpColumn)
+// helpColumn is where the right side begins: of options alone behind the longest.
+func (t *Table[C]) helpColumn() int {
+	if len(t.Verbs) > 0 {
+		return verbsColumn
+	}
+	column := 0
+	for i := range t.Options {
+		if o := &t.Options[i]; o.Help != "" {
+			column = max(column, utf8.RuneCountInString(o.usage())+1)
+		}
+	}
+	return column
+}
+
+func helpRow(b *strings.Builder, left []string, help string, column int) {
+	right := Wrap(help, helpWidth-column)
 	for i := range max(len(left), len(right)) {
 		l, r := "", ""
 		if i < len(left) {
@@ -87,7 +102,7 @@ func helpRow(b *strings.Builder, left []string, help string) {
 			r = right[i]
 		}
 		b.WriteString(l)
-		for range max(helpColumn-utf8.RuneCountInString(l), 0) {
+		for range max(column-utf8.RuneCountInString(l), 0) {
 			b.WriteByte(' ')
 		}
 		b.WriteString(r)
