@@ -135,8 +135,7 @@ func (p *parser) line(l []byte, number int) error {
 		return nil
 	}
 	if !utf8.Valid(l) {
-		p.warn(number, "String is not UTF-8 clean, ignoring assignment: "+string(l))
-		return nil
+		return &SyntaxError{number, "String is not UTF-8 clean, ignoring assignment: " + string([]rune(string(l))), syscall.EINVAL}
 	}
 	if l[0] == '[' {
 		return p.header(string(l), number)
@@ -164,8 +163,8 @@ func (p *parser) header(l string, number int) error {
 	if l[len(l)-1] != ']' {
 		return &SyntaxError{number, "Invalid section header '" + l + "'", syscall.EBADMSG}
 	}
-	if l == "[]" {
-		return &SyntaxError{number, "Section header invalid '[]'", syscall.EBADMSG}
+	if name := l[1 : len(l)-1]; name == "" || strings.ContainsFunc(name, unsafeInHeader) {
+		return &SyntaxError{number, "Section header invalid '" + l + "'", syscall.EBADMSG}
 	}
 	p.section, p.started = l[1:len(l)-1], true
 	p.within = p.interest(p.section)
@@ -174,4 +173,9 @@ func (p *parser) header(l string, number int) error {
 		p.within = Skip
 	}
 	return nil
+}
+
+// unsafeInHeader tells whether a section may not have r in its name.
+func unsafeInHeader(r rune) bool {
+	return r < ' ' || r == 0x7f || r == '\\' || r == '"' || r == '\'' || r == '[' || r == ']'
 }
