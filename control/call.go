@@ -149,7 +149,7 @@ func (c *Call) Mode() Mode {
 		return Override
 	}
 	switch {
-	case c.root() != "":
+	case c.Opt.Root != "":
 		return ArgRoot
 	case c.Where.ChrootOrOffline():
 		return Offline
@@ -161,11 +161,16 @@ func (c *Call) Mode() Mode {
 	return ByManager
 }
 
-// root is the directory that --root= names. Under fakechroot, which a static
-// binary escapes, the fake root stands for "/".
+// root is the directory that --root= names, as the kernel finds it: under
+// fakechroot, which a static binary escapes, it is below the fake root.
 func (c *Call) root() string {
 	if fake := c.Where.FakeRoot(); fake != "" {
-		return fake
+		return fake + strings.TrimSuffix(c.Opt.Root, "/")
 	}
 	return c.Opt.Root
+}
+
+// shown is a path of the tree as users see it.
+func (c *Call) shown(p string) string {
+	return strings.TrimSuffix(c.Opt.Root, "/") + p
 }

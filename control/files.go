@@ -101,16 +101,14 @@ func (c *Call) open() (*tree.Tree, *enable.Index, error) {
 		return nil, nil, cli.Usage("ctl: option --image= is not implemented yet")
 	}
 	root := c.root()
-	if c.Opt.Scope == enable.User && root != "" && root != "/" {
+	if c.Opt.Scope == enable.User && c.Opt.Root != "" && c.Opt.Root != "/" {
 		return nil, nil, syscall.EINVAL // whose home in that tree?
 	}
 	t, err := tree.Open(root)
 	if err != nil {
 		return nil, nil, err
 	}
-	if c.Where.FakeRoot() != "" {
-		t.Hide()
-	}
+	t.ShowAs(strings.TrimSuffix(c.Opt.Root, "/"))
 	ix, err := enable.Open(enable.Config{Tree: t, Scope: c.Opt.Scope, Getenv: c.Getenv})
 	if err != nil {
 		t.Close()
@@ -220,7 +218,7 @@ func (c *Call) linkPaths(mangled []string) ([]string, error) {
 	for i, arg := range c.Args {
 		switch {
 		case strings.HasPrefix(arg, "/"):
-		case c.root() != "" && c.Opt.Root != "/":
+		case c.Opt.Root != "" && c.Opt.Root != "/":
 			return nil, cli.Usage("Non-absolute paths are not allowed when --root= is used: " + mangled[i])
 		case strings.IndexByte(arg, '/') < 0:
 			return nil, cli.Usage("Link argument must contain at least one directory separator.\n" +

@@ -130,14 +130,6 @@ func (c *Call) foresee(p *enable.Plan, doing string) error {
 	return c.report(p, r, doing)
 }
 
-// shown is a path of the tree as users see it.
-func (c *Call) shown(p string) string {
-	if r := c.root(); r != "/" && c.Where.FakeRoot() == "" {
-		return r + p
-	}
-	return p
-}
-
 // changeNames are the types of changes in JSON, as the manager names them on D-Bus.
 var changeNames = [...]string{"failed", "symlink", "unlink", "masked", "masked by generator", "dangling",
 	"destination not present", "auxiliary unit failed"}

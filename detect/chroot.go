@@ -30,6 +30,10 @@ func (w *Where) Chroot() bool {
 			w.why = "SYSTEMD_IGNORE_CHROOT is set"
 			return false
 		}
+		if w.FakeRoot() != "" {
+			w.why = "FAKECHROOT_BASE is set"
+			return true
+		}
 		return w.compare()
 	})
 }

@@ -67,11 +67,10 @@ func (w *Where) Booted() bool {
 // if there is none. It works by a preloaded library, which a static binary does not load: who
 // does not honour this writes to the host.
 func (w *Where) FakeRoot() string {
-	root := w.getenv("FAKECHROOT_BASE")
-	if !strings.HasPrefix(root, "/") || !strings.Contains(w.getenv("LD_PRELOAD"), "fakechroot") {
-		return ""
+	if root := w.getenv("FAKECHROOT_BASE"); strings.HasPrefix(root, "/") && root != "/" {
+		return root
 	}
-	return root
+	return ""
 }
 
 // Container is the kind of container this is by what the container says of itself, "" for none.

@@ -150,6 +150,9 @@ func (t *Tree) walk(p string, flags int, mode uint32) (int, error) {
 				if p, err = w.splice(target, rest); err != nil {
 					return -1, err
 				}
+				if mustBeDir && rest == "" {
+					p += "/"
+				}
 			}
 			continue
 		}

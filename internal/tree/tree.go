@@ -54,8 +54,8 @@ func Open(path string) (*Tree, error) {
 	return t, nil
 }
 
-// Hide makes the tree's messages name its files as if it were the real root.
-func (t *Tree) Hide() { t.prefix = "" }
+// ShowAs makes messages name the tree's files below prefix instead of where they are.
+func (t *Tree) ShowAs(prefix string) { t.prefix = prefix }
 
 // Close releases the root.
 func (t *Tree) Close() error { return unix.Close(t.fd) }
