@@ -48,13 +48,14 @@ func InstallSections(section string) Interest {
 
 // Parse reads a unit file, systemd.syntax(7): visit is called for each assignment
 // of a wanted section, warn for each line that is passed over. A line that a
-// backslash continues counts by its last line's number.
+// backslash continues counts by its last line's number, or by the one after the
+// last when the file ends in it. Errors are *SyntaxError: EBADMSG for a section
+// header, EINVAL for a line that is not UTF-8, ENOBUFS for a line of 1 MiB.
 func Parse(data []byte, interest func(section string) Interest,
 	visit func(section, key, value string, line int), warn func(line int, text string)) error {
 	p := parser{interest: interest, visit: visit, warn: warn}
-	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
 	var joined []byte // the start of a continued line
-	number := 0
+	number, marked := 0, false
 	for len(data) > 0 {
 		var l []byte
 		l, data = cutLine(data)
@@ -62,9 +63,12 @@ func Parse(data []byte, interest func(section string) Interest,
 		if len(l) >= maxLine {
 			return &SyntaxError{number, "", syscall.ENOBUFS}
 		}
-		l = bytes.TrimLeft(l, blanks)
-		if len(l) > 0 && (l[0] == '#' || l[0] == ';') {
+		if t := bytes.TrimLeft(l, blanks); len(t) > 0 && (t[0] == '#' || t[0] == ';') {
 			continue
+		}
+		// One byte order mark goes, at the start of whatever line has the first.
+		if !marked && len(l) >= len(byteOrderMark) && string(l[:len(byteOrderMark)]) == byteOrderMark {
+			l, marked = l[len(byteOrderMark):], true
 		}
 		if len(joined)+len(l) > maxLine {
 			return &SyntaxError{number, "", syscall.ENOBUFS}
@@ -82,12 +86,17 @@ func Parse(data []byte, interest func(section string) Interest,
 		}
 	}
 	if joined != nil {
-		return p.line(joined, number)
+		return p.line(joined, number+1)
 	}
 	return nil
 }
 
 const blanks = " \t\n\r"
+
+const byteOrderMark = "\xef\xbb\xbf" // U+FEFF
+
+// replacement stands for each byte that is no part of a character, U+FFFD.
+const replacement = "\xef\xbf\xbd"
 
 // cutLine splits off the first line. A newline, a carriage return or a NUL ends it,
 // or several of these in a row as long as they differ; after a NUL a new line begins.
@@ -131,11 +140,12 @@ type parser struct {
 
 func (p *parser) line(l []byte, number int) error {
 	l = bytes.Trim(l, blanks)
-	if len(l) == 0 || l[0] == '#' || l[0] == ';' {
+	if len(l) == 0 {
 		return nil
 	}
-	if !utf8.Valid(l) {
-		return &SyntaxError{number, "String is not UTF-8 clean, ignoring assignment: " + string([]rune(string(l))), syscall.EINVAL}
+	if !cleanUTF8(l) {
+		p.warn(number, "String is not UTF-8 clean, ignoring assignment: "+replaceInvalid(l))
+		return &SyntaxError{number, "", syscall.EINVAL}
 	}
 	if l[0] == '[' {
 		return p.header(string(l), number)
@@ -163,7 +173,7 @@ func (p *parser) header(l string, number int) error {
 	if l[len(l)-1] != ']' {
 		return &SyntaxError{number, "Invalid section header '" + l + "'", syscall.EBADMSG}
 	}
-	if name := l[1 : len(l)-1]; name == "" || strings.ContainsFunc(name, unsafeInHeader) {
+	if l == "[]" || strings.IndexFunc(l[1:len(l)-1], noSectionRune) >= 0 {
 		return &SyntaxError{number, "Section header invalid '" + l + "'", syscall.EBADMSG}
 	}
 	p.section, p.started = l[1:len(l)-1], true
@@ -175,7 +185,43 @@ func (p *parser) header(l string, number int) error {
 	return nil
 }
 
-// unsafeInHeader tells whether a section may not have r in its name.
-func unsafeInHeader(r rune) bool {
-	return r < ' ' || r == 0x7f || r == '\\' || r == '"' || r == '\'' || r == '[' || r == ']'
+// noSectionRune tells whether r may not stand in a section's name.
+func noSectionRune(r rune) bool {
+	return r < ' ' || r == 0x7f || r == '"' || r == '\'' || r == '\\' || r == '*' || r == '?' || r == '['
+}
+
+// cleanUTF8 tells whether l is UTF-8 without the code points that Unicode keeps
+// from ever being characters.
+func cleanUTF8(l []byte) bool {
+	if !utf8.Valid(l) {
+		return false
+	}
+	for i, c := range l {
+		if c < 0xef {
+			continue // no first byte of U+FDD0 and up
+		}
+		if r, _ := utf8.DecodeRune(l[i:]); nonCharacter(r) {
+			return false
+		}
+	}
+	return true
+}
+
+func nonCharacter(r rune) bool { return r&0xfffe == 0xfffe || r >= 0xfdd0 && r <= 0xfdef }
+
+// replaceInvalid makes l printable, byte by byte where it is not clean.
+func replaceInvalid(l []byte) string {
+	var b strings.Builder
+	for len(l) > 0 {
+		r, size := utf8.DecodeRune(l)
+		if r == utf8.RuneError && size == 1 || nonCharacter(r) {
+			for range size {
+				b.WriteString(replacement)
+			}
+		} else {
+			b.Write(l[:size])
+		}
+		l = l[size:]
+	}
+	return b.String()
 }

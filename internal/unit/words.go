@@ -10,7 +10,7 @@ type WordFlags int
 
 const (
 	Unquote      WordFlags = 1 << iota // quotes group and go
-	RetainEscape                       // a backslash stays, with what follows it
+	RetainEscape                       // a backslash is a character like any other
 )
 
 // Words splits s at blanks, as lists in unit files are. Without RetainEscape a backslash
@@ -45,18 +45,10 @@ func word(s string, flags WordFlags) (w, rest string, err error) {
 	for i := 0; i < len(s); i++ {
 		c := s[i]
 		switch {
-		case c == '\\':
-			if i+1 == len(s) {
-				if flags&RetainEscape == 0 {
-					return "", "", syscall.EINVAL
-				}
-				b.WriteByte(c)
-				continue
+		case c == '\\' && flags&RetainEscape == 0:
+			if i++; i == len(s) {
+				return "", "", syscall.EINVAL
 			}
-			if flags&RetainEscape != 0 {
-				b.WriteByte(c)
-			}
-			i++
 			b.WriteByte(s[i])
 		case quote != 0 && c == quote:
 			quote = 0
