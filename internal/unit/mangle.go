@@ -1,7 +1,6 @@
 package unit
 
 import (
-	"path"
 	"strings"
 	"syscall"
 )
@@ -29,12 +28,8 @@ func Mangle(name, operation, suffix string, glob bool) (mangled string, notices 
 			notices = append(notices, "Glob pattern passed "+operation+noGlobs)
 		}
 	}
-	if strings.HasPrefix(name, "/") {
-		p := path.Clean(name)
-		if strings.HasPrefix(p, "/dev/") || strings.HasPrefix(p, "/sys/") {
-			return EscapePath(p) + ".device", notices, nil
-		}
-		return EscapePath(p) + ".mount", notices, nil
+	if n, ok := mangledPath(name); ok {
+		return n, notices, nil
 	}
 	escaped := escapeName(name)
 	if escaped != name {
@@ -53,7 +48,7 @@ func Mangle(name, operation, suffix string, glob bool) (mangled string, notices 
 	return escaped, notices, nil
 }
 
-const globBytes = "[]!-*?^"
+const globBytes = "[]!-*?"
 
 func inCharset(s, extra string) bool {
 	for i := range len(s) {
@@ -64,44 +59,29 @@ func inCharset(s, extra string) bool {
 	return true
 }
 
-const hexDigits = "0123456789abcdef"
+// mangledPath returns the name of the unit for an absolute path: a device's below
+// /dev and /sys, otherwise a mount's. One with ".." in it is no path here.
+func mangledPath(name string) (string, bool) {
+	if !strings.HasPrefix(name, "/") {
+		return "", false
+	}
+	p, err := normalize(name)
+	if err != nil {
+		return "", false
+	}
+	suffix := ".mount"
+	if strings.HasPrefix(p, "dev/") || strings.HasPrefix(p, "sys/") {
+		suffix = ".device"
+	}
+	n, err := FromPath("/"+p, suffix)
+	return n, err == nil
+}
 
-// escapeName keeps what may stand in a unit's name; a slash becomes a dash, other bytes \xHH.
+// escapeName keeps what may stand in a unit's name, where Escape keeps less.
 func escapeName(s string) string {
 	var b strings.Builder
 	for i := range len(s) {
-		switch c := s[i]; {
-		case c == '/':
-			b.WriteByte('-')
-		case nameByte(c):
-			b.WriteByte(c)
-		default:
-			b.WriteString(`\x`)
-			b.WriteByte(hexDigits[c>>4])
-			b.WriteByte(hexDigits[c&15])
-		}
-	}
-	return b.String()
-}
-
-// EscapePath turns an absolute path into the part of a unit's name before the suffix, systemd-escape(1) --path.
-func EscapePath(p string) string {
-	p = strings.Trim(path.Clean(p), "/")
-	if p == "" {
-		return "-"
-	}
-	var b strings.Builder
-	for i := range len(p) {
-		switch c := p[i]; {
-		case c == '/':
-			b.WriteByte('-')
-		case c == '.' && i == 0, c == '-', c == '\\', c == '@', !nameByte(c):
-			b.WriteString(`\x`)
-			b.WriteByte(hexDigits[c>>4])
-			b.WriteByte(hexDigits[c&15])
-		default:
-			b.WriteByte(c)
-		}
+		escapeByte(&b, s[i], !nameByte(s[i]))
 	}
 	return b.String()
 }
