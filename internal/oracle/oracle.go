@@ -170,8 +170,11 @@ func Programs(t testing.TB) (reference, ctl Program) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Reference(tree), Program{"ctl", []string{bin}}
+	return Reference(tree), Installed(bin)
 }
+
+// Installed is a program by its path.
+func Installed(bin string) Program { return Program{"ctl", []string{bin}} }
 
 // Reference is the systemctl of a tree, run through the tree's own loader.
 func Reference(tree string) Program {
