@@ -223,3 +223,18 @@ func (p Program) Run(t testing.TB, dir string, env []string, args ...string) Res
 	}
 	return r
 }
+
+// CopyReference copies the reference with its libraries to where any user may run it.
+func CopyReference(p Program, dir string) (Program, error) {
+	if len(p.argv) < 6 {
+		return p, errors.New("the reference does not run through its loader")
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return p, err
+	}
+	script := `for d in $(echo "$1" | tr : ' '); do cp -L "$d"/*.so* "$4/" 2>/dev/null; done; cp -L "$2" "$4/ld.so" && cp -L "$3" "$4/systemctl" && chmod -R a+rX "$4"`
+	if out, err := exec.Command("sh", "-c", script, "sh", p.argv[4], p.argv[0], p.argv[5], dir).CombinedOutput(); err != nil {
+		return p, fmt.Errorf("copy: %w: %s", err, out)
+	}
+	return Program{"systemctl", []string{dir + "/ld.so", "--argv0", "systemctl", "--library-path", dir, dir + "/systemctl"}}, nil
+}

@@ -214,6 +214,9 @@ func readAll(fd int, limit int64) ([]byte, Stat, error) {
 		if int64(len(data)) > limit {
 			return nil, st, unix.EFBIG
 		}
+		if int64(len(data)) == st.Size && len(data) < cap(data) {
+			return data, st, nil // a read that stops short of its buffer has seen the end
+		}
 		if len(data) == cap(data) {
 			data = append(data, 0)[:len(data)]
 		}
