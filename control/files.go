@@ -215,16 +215,16 @@ func (c *Call) disableByName() {
 // linkPaths checks the operands of link: paths, in a tree absolute ones.
 func (c *Call) linkPaths(mangled []string) ([]string, error) {
 	out := make([]string, len(mangled))
-	for i, arg := range c.Args {
+	for i, arg := range mangled {
 		switch {
 		case strings.HasPrefix(arg, "/"):
 		case c.Opt.Root != "" && c.Opt.Root != "/":
-			return nil, cli.Usage("Non-absolute paths are not allowed when --root= is used: " + mangled[i])
-		case strings.IndexByte(arg, '/') < 0:
+			return nil, cli.Usage("Non-absolute paths are not allowed when --root= is used: " + arg)
+		default:
 			return nil, cli.Usage("Link argument must contain at least one directory separator.\n" +
-				"If you intended to link a file in the current directory, try './" + mangled[i] + "' instead.")
+				"If you intended to link a file in the current directory, try './" + arg + "' instead.")
 		}
-		out[i] = filepath.Clean(mangled[i])
+		out[i] = filepath.Clean(arg)
 	}
 	return out, nil
 }

@@ -2,6 +2,7 @@ package enable
 
 import (
 	"path"
+	"strings"
 	"syscall"
 
 	"ctl/internal/tree"
@@ -48,7 +49,28 @@ type Plan struct {
 	staged bool
 }
 
-func (p *Plan) say(c Change) { p.Steps = append(p.Steps, Step{Unit: p.unit, Changes: []Change{c}}) }
+func (p *Plan) say(c Change) {
+	c.Path, c.Source = simplify(c.Path), simplify(c.Source)
+	p.Steps = append(p.Steps, Step{Unit: p.unit, Changes: []Change{c}})
+}
+
+// simplify takes repeated slashes and "." out of what may be a path.
+func simplify(p string) string {
+	if !strings.Contains(p, "//") && !strings.Contains(p, "./") && !strings.HasSuffix(p, "/") && !strings.HasSuffix(p, "/.") {
+		return p
+	}
+	var parts []string
+	for part := range strings.SplitSeq(p, "/") {
+		if part != "" && part != "." {
+			parts = append(parts, part)
+		}
+	}
+	s := strings.Join(parts, "/")
+	if strings.HasPrefix(p, "/") {
+		s = "/" + s
+	}
+	return s
+}
 
 // fail reports a failure and returns its errno as an error.
 func (p *Plan) fail(err error, pth, source string) error {
