@@ -135,3 +135,5 @@ func TestNobody(t *testing.T) {
 		t.Errorf("nobody changed the tree:\n%s", d)
 	}
 }
+
+func mkfifo(p string) error { return syscall.Mkfifo(p, 0o644) }
