@@ -7,6 +7,7 @@ import (
 
 // Fnmatch is fnmatch(3) with FNM_NOESCAPE: "*", "?" and "[...]", where a
 // backslash is a character like any other and "*" matches "/" and leading dots too.
+// It is exact for names in ASCII, as those of units are.
 func Fnmatch(pattern, name string) bool {
 	// The last "*" and where it began to match: on a mismatch it takes one more.
 	star, from := -1, 0
@@ -40,84 +41,174 @@ func matchOne(pattern string, p int, name string, n int) (np, nn int, ok bool) {
 	case '?':
 		return p + 1, n + size, true
 	case '[':
-		if end, in, ok := bracket(pattern, p, c); ok {
-			return end, n + size, in
+		b := bracket{s: pattern, i: p + 1, c: c}
+		if b.read(); b.closed || b.bad {
+			return b.i, n + size, b.in && !b.bad
 		}
 	}
 	return p + 1, n + 1, pattern[p] == name[n]
 }
 
-// bracket reads the expression that begins at p and tells whether c is in it. One
-// that does not end is no expression; its "[" stands for itself.
-func bracket(pattern string, p int, c rune) (end int, in, ok bool) {
-	i := p + 1
-	negate := i < len(pattern) && (pattern[i] == '!' || pattern[i] == '^')
-	if negate {
-		i++
-	}
-	for first := true; ; first = false {
-		if i >= len(pattern) {
-			return 0, false, false
+// A bracket is a bracket expression that is held against the character c, as
+// glibc does it: once c is found in it, the rest is only skipped.
+type bracket struct {
+	s string
+	i int // where to read on
+	c rune
+
+	in, found   bool // what the expression says of c; some element is c
+	closed, bad bool // ended by "]"; broken, which nothing matches. Neither: "[" stands for itself.
+}
+
+func (b *bracket) read() {
+	negate := b.next("!") || b.next("^")
+	for first := true; b.i < len(b.s) && !b.bad; first = false {
+		if b.s[b.i] == ']' && !first {
+			b.i++
+			b.closed, b.in = true, b.found != negate
+			return
 		}
-		if pattern[i] == ']' && !first {
-			return i + 1, in != negate, true
+		if b.found {
+			b.skip()
+		} else {
+			b.element()
 		}
-		if name, after, ok := class(pattern, i); ok {
-			in = in || inClass(name, c)
-			i = after
-			continue
-		}
-		low, size := utf8.DecodeRuneInString(pattern[i:])
-		i += size
-		high := low
-		if i+1 < len(pattern) && pattern[i] == '-' && pattern[i+1] != ']' {
-			high, size = utf8.DecodeRuneInString(pattern[i+1:])
-			i += 1 + size
-		}
-		in = in || low <= c && c <= high
 	}
 }
 
-// class reads "[:name:]" at i.
-func class(pattern string, i int) (name string, after int, ok bool) {
-	if !strings.HasPrefix(pattern[i:], "[:") {
-		return "", 0, false
+// next takes the text away when it comes next.
+func (b *bracket) next(text string) bool {
+	if !strings.HasPrefix(b.s[b.i:], text) {
+		return false
 	}
-	end := strings.Index(pattern[i:], ":]")
-	if end < 2 {
-		return "", 0, false
-	}
-	return pattern[i+2 : i+end], i + end + 2, true
+	b.i += len(text)
+	return true
 }
 
-func inClass(name string, c rune) bool {
+// element reads a class, an equivalence class, a range or a character.
+func (b *bracket) element() {
+	if name, ok := b.class(); ok {
+		in, known := inClass(name, b.c)
+		b.found, b.bad = in, !known
+		return
+	}
+	if c, ok := b.equivalence(); ok {
+		b.found = c == b.c
+		return
+	}
+	low := b.character()
+	if b.bad {
+		return
+	}
+	if b.i >= len(b.s) || b.s[b.i] != '-' || strings.HasPrefix(b.s[b.i:], "-]") {
+		b.found = low == b.c
+		return
+	}
+	b.i++
+	if b.i == len(b.s) { // a range without an end
+		b.found = low == b.c
+		b.bad = !b.found
+		return
+	}
+	high := b.character()
+	b.found = !b.bad && low <= b.c && b.c <= high
+}
+
+// skip passes over what element would read, but for ranges.
+func (b *bracket) skip() {
+	if _, ok := b.class(); ok {
+		return
+	}
+	if strings.HasPrefix(b.s[b.i:], "[=") {
+		_, ok := b.equivalence()
+		b.bad = !ok
+		return
+	}
+	if b.next("[.") {
+		end := strings.Index(b.s[b.i:], ".]")
+		b.bad = end < 0
+		b.i += end + 2
+		return
+	}
+	_, size := utf8.DecodeRuneInString(b.s[b.i:])
+	b.i += size
+}
+
+// class reads "[:name:]", where the name is of letters.
+func (b *bracket) class() (name string, ok bool) {
+	rest := b.s[b.i:]
+	if !strings.HasPrefix(rest, "[:") {
+		return "", false
+	}
+	end := 2
+	for end < len(rest) && rest[end] >= 'a' && rest[end] < 'z' {
+		end++
+	}
+	if !strings.HasPrefix(rest[end:], ":]") {
+		return "", false
+	}
+	b.i += end + 2
+	return rest[2:end], true
+}
+
+// equivalence reads "[=c=]".
+func (b *bracket) equivalence() (rune, bool) {
+	rest, ok := strings.CutPrefix(b.s[b.i:], "[=")
+	if !ok {
+		return 0, false
+	}
+	c, size := utf8.DecodeRuneInString(rest)
+	if !strings.HasPrefix(rest[size:], "=]") {
+		return 0, false
+	}
+	b.i += 2 + size + 2
+	return c, true
+}
+
+// character reads a character or "[.c.]". Symbols of several characters are for
+// other locales than C and C.UTF-8.
+func (b *bracket) character() rune {
+	if b.next("[.") {
+		end := strings.Index(b.s[b.i:], ".]")
+		c, size := utf8.DecodeRuneInString(b.s[b.i:])
+		b.bad = end != size
+		b.i += size + 2
+		return c
+	}
+	c, size := utf8.DecodeRuneInString(b.s[b.i:])
+	b.i += size
+	return c
+}
+
+// inClass tells whether c is in a class of characters, and whether there is such a class.
+func inClass(name string, c rune) (in, known bool) {
 	lower, upper := c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z'
 	digit := c >= '0' && c <= '9'
 	switch name {
 	case "alpha":
-		return lower || upper
+		return lower || upper, true
 	case "lower":
-		return lower
+		return lower, true
 	case "upper":
-		return upper
+		return upper, true
 	case "digit":
-		return digit
+		return digit, true
 	case "alnum":
-		return lower || upper || digit
+		return lower || upper || digit, true
 	case "xdigit":
-		return digit || c >= 'a' && c <= 'f' || c >= 'A' && c <= 'F'
+		return digit || c >= 'a' && c <= 'f' || c >= 'A' && c <= 'F', true
 	case "punct":
-		return c > ' ' && c < 0x7f && !lower && !upper && !digit
+		return c > ' ' && c < 0x7f && !lower && !upper && !digit, true
 	case "graph":
-		return c > ' ' && c < 0x7f
+		return c > ' ' && c < 0x7f, true
 	case "print":
-		return c >= ' ' && c < 0x7f
+		return c >= ' ' && c < 0x7f, true
 	case "space":
-		return c == ' ' || c >= '\t' && c <= '\r'
+		return c == ' ' || c >= '\t' && c <= '\r', true
 	case "blank":
-		return c == ' ' || c == '\t'
+		return c == ' ' || c == '\t', true
 	case "cntrl":
-		return c < ' ' || c == 0x7f
+		return c < ' ' || c == 0x7f, true
 	}
-	return false
+	return false, false
 }

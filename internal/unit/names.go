@@ -133,13 +133,23 @@ func InstanceOf(name string) string {
 	return name[at+1 : dot]
 }
 
-// TemplateOf returns the template of an instance; a template is its own, and so is a plain name.
+// TemplateOf returns the template of an instance; other names are their own.
 func TemplateOf(name string) string {
 	at, dot := strings.IndexByte(name, '@'), strings.LastIndexByte(name, '.')
 	if at < 0 || dot < at || at+1 == dot {
 		return name
 	}
 	return name[:at+1] + name[dot:]
+}
+
+// ValidInstance tells whether s may stand behind the "@"; whether it is short enough is for the whole name to say.
+func ValidInstance(s string) bool {
+	for i := range len(s) {
+		if !nameByte(s[i]) {
+			return false
+		}
+	}
+	return s != ""
 }
 
 // WithInstance returns name, a template or an instance, with instance in the

@@ -44,22 +44,28 @@ func ParsePreset(data []byte, warn func(line int, text string)) Rules {
 }
 
 func parseRule(l string) (Rule, bool) {
-	i := strings.IndexAny(l, blanks)
-	if i < 0 {
-		return Rule{}, false
+	keyword, rest := l, ""
+	if i := strings.IndexAny(l, blanks); i >= 0 {
+		keyword, rest = l[:i], strings.TrimLeft(l[i:], blanks)
 	}
-	keyword, rest := l[:i], strings.TrimLeft(l[i:], blanks)
 	switch keyword {
 	case "disable":
 		return Rule{Action: Disable, Pattern: rest}, true
 	case "ignore":
 		return Rule{Action: Ignore, Pattern: rest}, true
 	case "enable":
+		if rest == "" {
+			return Rule{}, false // the reference crashes
+		}
 		pattern, rest, err := word(rest, RetainEscape)
 		if err != nil {
 			return Rule{}, false
 		}
-		r := Rule{Action: Enable, Pattern: pattern, Instances: strings.Fields(rest)}
+		instances, err := Words(rest, RetainEscape)
+		if err != nil {
+			return Rule{}, false
+		}
+		r := Rule{Action: Enable, Pattern: pattern, Instances: instances}
 		// Instances go with a template alone.
 		return r, len(r.Instances) == 0 || KindOf(pattern) == Template
 	}
@@ -74,13 +80,9 @@ func (rules Rules) Match(name string) (Action, []string) {
 		if len(r.Instances) > 0 && TemplateOf(name) == r.Pattern {
 			switch KindOf(name) {
 			case Template:
-				var l []string
-				for _, in := range r.Instances {
-					if n, err := WithInstance(name, in); err == nil {
-						l = append(l, n)
-					}
+				if l, ok := r.names(name); ok {
+					return r.Action, l
 				}
-				return r.Action, l
 			case Instance:
 				for _, in := range r.Instances {
 					if in == InstanceOf(name) {
@@ -94,4 +96,28 @@ func (rules Rules) Match(name string) (Action, []string) {
 		}
 	}
 	return Enable, nil
+}
+
+// names returns the instances of the template. A single one that is invalid spoils the list.
+func (r *Rule) names(template string) ([]string, bool) {
+	l := make([]string, len(r.Instances))
+	for i, in := range r.Instances {
+		n, err := WithInstance(template, in)
+		if err != nil {
+			return nil, false
+		}
+		l[i] = n
+	}
+	return l, true
+}
+
+// MatchPattern is Match by the patterns alone, as list-unit-files shows it: instances
+// that are listed with a template do not count.
+func (rules Rules) MatchPattern(name string) Action {
+	for i := range rules {
+		if Fnmatch(rules[i].Pattern, name) {
+			return rules[i].Action
+		}
+	}
+	return Enable
 }

@@ -27,6 +27,9 @@ func Expand(text string, max int, lookup func(letter byte) (string, error)) (str
 			b.WriteByte('%')
 			continue
 		}
+		if b.Len() > max {
+			break // what is too long already is so before a letter is unknown
+		}
 		v, err := lookup(text[i])
 		if err != nil {
 			return "", err
