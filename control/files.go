@@ -271,42 +271,44 @@ func setDefault(c *Call) error {
 	if err != nil {
 		return Failure{"mangle unit name", err}
 	}
-	_, err = c.carryOut("set default units", func(ix *enable.Index) *enable.Plan { return ix.SetDefault(name) })
-	if err != nil || c.Opt.DryRun || c.Opt.Quiet {
+	now, then := "", error(nil)
+	_, err = c.carryOut("set default units", func(ix *enable.Index) *enable.Plan {
+		p := ix.SetDefault(name)
+		if p.Err == nil && !c.Opt.Quiet {
+			// Something of higher priority may say otherwise, also then.
+			var notes []enable.Note
+			now, notes, then = ix.Default()
+			p.Notes = append(p.Notes, notes...)
+		}
+		return p
+	})
+	switch {
+	case err != nil || c.Opt.Quiet:
 		return err
-	}
-	// Something of higher priority may say otherwise.
-	now, err := c.defaultTarget()
-	if err == nil && now != name {
+	case then != nil:
+		return Failure{"get default target", then}
+	case now != name:
 		c.Log(term.Notice, "Note: \""+now+"\" is the default unit (possibly a runtime override).")
 	}
-	return err
+	return nil
 }
 
 func getDefault(c *Call) error {
 	if c.Mode() == ByManager {
 		return c.noManager()
 	}
-	name, err := c.defaultTarget()
-	if err == nil {
-		c.Print(name + "\n")
-	}
-	return err
-}
-
-// defaultTarget finds out which target default.target stands for.
-func (c *Call) defaultTarget() (string, error) {
 	t, ix, err := c.open()
 	if err != nil {
-		return "", Failure{"get default target", err}
+		return Failure{"get default target", err}
 	}
 	defer t.Close()
 	name, notes, err := ix.Default()
 	c.notes(notes)
 	if err != nil {
-		return "", Failure{"get default target", err}
+		return Failure{"get default target", err}
 	}
-	return name, nil
+	c.Print(name + "\n")
+	return nil
 }
 
 // isEnabled prints the state of each unit file. The status is 0 when one of them is

@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"ctl/internal/oracle"
 	"fmt"
 	"os"
 	"os/exec"
@@ -47,9 +48,7 @@ var places = []struct {
 }
 
 func TestPlaces(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("namespaces and chroot(2) take root")
-	}
+	oracle.NeedRoot(t, "namespaces and chroot(2)")
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)

@@ -229,7 +229,7 @@ func (j *job) installDependencies(p *Plan, config string, u *unitFile, list []st
 		} else {
 			wanted++
 		}
-		if !j.ix.exists(dst) {
+		if !j.exists(dst) {
 			p.say(Change{Type: DestinationMissing, Path: dst, Source: j.ix.shown(u.path)})
 		}
 	}
@@ -254,8 +254,8 @@ func (j *job) instantiate(p *Plan, u *unitFile) (string, error) {
 
 // exists tells whether there is a unit file of that name. In doubt it says yes:
 // only a unit that surely is missing is worth a warning.
-func (ix *Index) exists(name string) bool {
-	_, err := ix.newJob(nil).discover(name, false, false)
+func (j *job) exists(name string) bool {
+	_, err := j.ix.newJob(j.notes).discover(name, false, false)
 	return errno(err) != syscall.ENOENT
 }
 

@@ -214,7 +214,7 @@ func (ix *Index) Reenable(args []string, f Flags) *Plan {
 		names = append(names, name)
 		// A linked unit loses its link to disable; its file tells enable where to link to.
 		if !strings.Contains(arg, "/") && unit.KindOf(arg) != unit.Instance {
-			j := ix.newJob(nil)
+			j := ix.newJob(&p.Notes)
 			if u, err := j.discover(name, true, true); err == nil && u.path != "" {
 				arg = u.path
 			}

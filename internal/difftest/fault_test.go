@@ -28,9 +28,7 @@ var faultCommands = []string{"enable a", "-f enable a", "disable c", "mask a", "
 // TestFaults: a tree that cannot be written to, for one reason or another. Both say
 // the same, and leave it as it is.
 func TestFaults(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("mounting takes root")
-	}
+	oracle.NeedRoot(t, "mounting")
 	ref, ctl := oracle.Programs(t)
 	for _, f := range []struct{ name, mount string }{
 		{"read-only", "mount -t tmpfs t $R && cp -a $T/. $R/ && mount -o remount,ro $R"},
@@ -82,9 +80,7 @@ func inFault(t *testing.T, mount string, p oracle.Program) string {
 
 // TestNobody: a user who may not write, or not read, the tree.
 func TestNobody(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("changing users takes root")
-	}
+	oracle.NeedRoot(t, "changing users")
 	ref, ctl := oracle.Programs(t)
 	dir, err := os.MkdirTemp("", "difftest-")
 	if err != nil {

@@ -21,14 +21,9 @@ const services = "openssh-server,nginx-light,postgresql,cron,rsyslog,network-man
 // TestInstallation has Debian install service packages twice, with the real systemctl and
 // with ctl in its place, and compares all links and what deb-systemd-helper remembers of them.
 func TestInstallation(t *testing.T) {
-	if testing.Short() {
-		t.Skip("installs 40 packages")
-	}
 	_, err := oracle.Tree()
 	oracle.Require(t, err)
-	if os.Geteuid() != 0 {
-		t.Skip("installing packages takes root")
-	}
+	oracle.NeedRoot(t, "installing packages")
 	bin, err := oracle.Ctl()
 	if err != nil {
 		t.Fatal(err)
@@ -154,9 +149,7 @@ func TestDebHelper(t *testing.T) {
 	if _, err := os.Stat(tree + "/usr/bin/deb-systemd-helper"); err != nil {
 		t.Fatal(err)
 	}
-	if os.Geteuid() != 0 {
-		t.Skip("a chroot takes root")
-	}
+	oracle.NeedRoot(t, "a chroot")
 	bin, err := oracle.Ctl()
 	if err != nil {
 		t.Fatal(err)

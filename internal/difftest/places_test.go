@@ -183,14 +183,9 @@ shutdown -c
 `
 
 func TestPlaces(t *testing.T) {
-	if testing.Short() {
-		t.Skip("builds file systems")
-	}
 	tree, err := oracle.Tree()
 	oracle.Require(t, err)
-	if os.Geteuid() != 0 {
-		t.Skip("a chroot takes root")
-	}
+	oracle.NeedRoot(t, "a chroot")
 	_, ctl := oracle.Programs(t)
 	for _, p := range places {
 		t.Run(p.name, func(t *testing.T) {

@@ -35,6 +35,11 @@ func TestRandom(t *testing.T) {
 		}
 		s := generate(seed)
 		commands += len(s.commands)
+		if seed%4 == 0 {
+			if d := s.foresees(t, ctl); d != "" {
+				t.Errorf("seed %d\n%s\n%s", seed, s, d)
+			}
+		}
 		if d := s.compare(t, ref, ctl); d != "" {
 			s = s.shrink(t, ref, ctl)
 			t.Errorf("seed %d\n%s\n%s", seed, s, s.compare(t, ref, ctl))

@@ -32,19 +32,27 @@ func Cache() string {
 	return filepath.Join(Repo(), ".cache")
 }
 
-// Require skips the test when err says why the reference cannot be had; in CI that is a failure.
+// Require skips the test when err says why it cannot be run, for want of the reference say; in CI that is a failure.
 func Require(t testing.TB, err error) {
 	t.Helper()
 	if err == nil {
 		return
 	}
 	if os.Getenv("CI") == "true" {
-		t.Fatalf("the reference is needed here: %v", err)
+		t.Fatalf("CI has to run this: %v", err)
 	}
-	t.Skipf("no reference systemctl to compare with: %v", err)
+	t.Skipf("not here: %v", err)
 }
 
-// Packages are what the tree is made of besides Debian's minimum.
+// NeedRoot skips the test when it cannot do what it does without root; in CI that is a failure.
+func NeedRoot(t testing.TB, why string) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		Require(t, errors.New(why+" takes root"))
+	}
+}
+
+// packages are what the tree is made of besides Debian's minimum.
 const packages = "systemd,systemd-sysv,dbus,dbus-user-session,cron,rsyslog,init-system-helpers,udev"
 
 // Tree returns the Debian tree with systemd 262. It is made at first use, which

@@ -2,6 +2,7 @@ package tree
 
 import (
 	"bufio"
+	"ctl/internal/oracle"
 	"errors"
 	"fmt"
 	"os"
@@ -98,9 +99,7 @@ var hostilePaths = []string{"", "/", ".", "..", "../..", "etc", "etc/", "etc/.",
 
 // TestSecondOpinion has the kernel resolve the same paths in a chroot.
 func TestSecondOpinion(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("chroot(2) takes root")
-	}
+	oracle.NeedRoot(t, "chroot(2)")
 	root, _ := hostile(t)
 	cmd := exec.Command("/proc/self/exe")
 	cmd.Env = append(os.Environ(), "CTL_TEST_CHROOT="+root)
