@@ -271,17 +271,22 @@ func setDefault(c *Call) error {
 	if err != nil {
 		return Failure{"mangle unit name", err}
 	}
-	now, then := "", error(nil)
+	var (
+		now   string
+		notes []enable.Note
+		then  error
+	)
 	_, err = c.carryOut("set default units", func(ix *enable.Index) *enable.Plan {
 		p := ix.SetDefault(name)
 		if p.Err == nil && !c.Opt.Quiet {
 			// Something of higher priority may say otherwise, also then.
-			var notes []enable.Note
 			now, notes, then = ix.Default()
-			p.Notes = append(p.Notes, notes...)
 		}
 		return p
 	})
+	if err == nil {
+		c.notes(notes)
+	}
 	switch {
 	case err != nil || c.Opt.Quiet:
 		return err
