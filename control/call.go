@@ -74,7 +74,7 @@ func (c *Call) run(argv []string) error {
 	if p := personality(c.called()); p != nil {
 		return p.run(c, args)
 	}
-	c.table = &cli.Table[Call]{Program: c.Name, Verbs: Verbs[:], Options: Options[:]}
+	c.table = &cli.Table[Call]{Program: base(c.Name), Verbs: Verbs[:], Options: Options[:]}
 	operands, err := c.table.Parse(c, args)
 	if err == errWhen {
 		return c.when()
@@ -95,8 +95,11 @@ func (c *Call) called() string {
 	if v := c.Getenv("SYSTEMD_INVOKED_AS"); v != "" {
 		name = v
 	}
-	return name[strings.LastIndexByte(name, '/')+1:]
+	return base(name)
 }
+
+// base is what stands behind the last slash.
+func base(name string) string { return name[strings.LastIndexByte(name, '/')+1:] }
 
 // IsSystemctl tells whether we stand in for systemctl and are to answer as it does,
 // also where ctl under its own name would do more.
@@ -128,7 +131,7 @@ func (c *Call) emoji() bool {
 		return b
 	}
 	t := c.Getenv("TERM")
-	return term.UTF8(c.Getenv) && t != "" && t != "dumb" && t != "linux"
+	return c.env.UTF8() && t != "" && t != "dumb" && t != "linux"
 }
 
 // A Mode is why unit files are worked on here instead of by the manager.

@@ -20,8 +20,9 @@ type compatCall struct {
 	self  *person
 	table *cli.Table[compatCall]
 
-	dry    bool // only write a record, of which there are none any more
-	cancel bool
+	dry    bool // only write a record, of which there are none any more, or send warnings
+	force  bool // do not ask the login manager
+	cancel bool // or show what is planned
 }
 
 var haltOptions = [...]cli.Option[compatCall]{
@@ -29,7 +30,7 @@ var haltOptions = [...]cli.Option[compatCall]{
 	{Long: "halt", Help: "Halt the machine", Set: compatAccept},
 	{Long: "poweroff", Short: "p", Help: "Switch off the machine", Set: compatAccept},
 	{Long: "reboot", Help: "Reboot the machine", Set: compatAccept},
-	{Long: "force", Short: "f", Help: "Force immediate halt/power-off/reboot", Set: compatAccept},
+	{Long: "force", Short: "f", Help: "Force immediate halt/power-off/reboot", Set: compatForce},
 	{Long: "wtmp-only", Short: "w", Help: "Don't halt/power-off/reboot, just write wtmp record", Set: compatDry},
 	{Long: "no-wtmp", Short: "d", Help: "Don't write wtmp record", Set: compatAccept},
 	{Long: "no-wall", Help: "Don't send wall message before halt/power-off/reboot", Set: compatAccept},
@@ -45,10 +46,10 @@ var shutdownOptions = [...]cli.Option[compatCall]{
 	{Long: "poweroff", Short: "P", Help: "Power-off the machine", Set: compatAccept},
 	{Long: "reboot", Short: "r", Help: "Reboot the machine", Set: compatAccept},
 	{Short: "h", Help: "Equivalent to --poweroff, overridden by --halt", Set: compatAccept},
-	{Short: "k", Help: "Don't halt/power-off/reboot, just send warnings", Set: compatAccept},
+	{Short: "k", Help: "Don't halt/power-off/reboot, just send warnings", Set: compatDry},
 	{Long: "no-wall", Help: "Don't send wall message before halt/power-off/reboot", Set: compatAccept},
 	{Short: "c", Help: "Cancel a pending shutdown", Set: compatCancel},
-	{Long: "show", Help: "Show pending shutdown", Set: compatAccept},
+	{Long: "show", Help: "Show pending shutdown", Set: compatCancel},
 	{Long: "kexec", Short: "K", Set: compatAccept},
 	{Short: "a", Set: compatAccept},
 	{Short: "f", Set: compatAccept},
@@ -78,6 +79,7 @@ func personality(called string) *person {
 
 func compatAccept(*compatCall, string) error     { return nil }
 func compatDry(c *compatCall, _ string) error    { c.dry = true; return nil }
+func compatForce(c *compatCall, _ string) error  { c.force = true; return nil }
 func compatCancel(c *compatCall, _ string) error { c.cancel = true; return nil }
 
 func compatHelp(c *compatCall, _ string) error {
@@ -95,7 +97,7 @@ func (p *person) help(called string, t *cli.Table[compatCall]) string {
 
 // run answers as the old program would, as far as that goes without a manager.
 func (p *person) run(c *Call, args []string) error {
-	compat := &compatCall{Call: c, self: p, table: &cli.Table[compatCall]{Program: c.Name, Options: p.options}}
+	compat := &compatCall{Call: c, self: p, table: &cli.Table[compatCall]{Program: base(c.Name), Options: p.options}}
 	operands, err := compat.table.Parse(compat, args)
 	if err != nil {
 		return err
@@ -115,10 +117,13 @@ func (p *person) run(c *Call, args []string) error {
 		}
 		return nil
 	}
+	c.Verb = p.name
 	if compat.dry {
+		if !compat.force {
+			c.status(c.noManager())
+		}
 		return nil
 	}
-	c.Verb = p.name
 	if !compat.cancel && !c.Where.Booted() {
 		// Once for the login manager, once for the manager it falls back to.
 		if err := c.noManager(); err != nil {
@@ -134,20 +139,14 @@ func isShutdownTime(s string) bool {
 		return true
 	}
 	if h, m, ok := strings.Cut(s, ":"); ok {
-		hour, ok1 := number10(h)
-		minute, ok2 := number10(m)
-		return ok1 && ok2 && hour < 24 && minute < 60
+		return partOfTime(h, 24) && partOfTime(m, 60)
 	}
-	_, ok := number10(strings.TrimPrefix(s, "+"))
-	return ok
+	n, ok := number(strings.TrimPrefix(s, "+"))
+	return ok && n >= 0
 }
 
-func number10(s string) (n int, ok bool) {
-	for i := range len(s) {
-		if s[i] < '0' || s[i] > '9' || n > 1<<40 {
-			return 0, false
-		}
-		n = n*10 + int(s[i]-'0')
-	}
-	return n, s != ""
+// partOfTime tells whether s is a number below limit; nothing is zero.
+func partOfTime(s string, limit int64) bool {
+	n, ok := number(strings.TrimPrefix(strings.TrimLeft(s, "0"), "+"))
+	return strings.Trim(s, "0") == "" || ok && n >= 0 && n < limit
 }

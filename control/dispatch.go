@@ -66,15 +66,28 @@ func needsManager(c *Call) error {
 
 // beforeManager is what verbs refuse before they look for a manager.
 func (c *Call) beforeManager() error {
-	if c.Opt.Scope == enable.Global {
+	switch {
+	case c.Opt.Scope == enable.Global:
 		return cli.Usage("--global is not supported for this operation.")
+	case c.Opt.Wait && c.Verb != "start" && c.Verb != "restart" && isStartVerb(c.Verb):
+		return cli.Usage("--wait may only be used with the 'start' or 'restart' commands.")
+	case c.Verb == "kill" && c.Opt.KillValue && c.Opt.KillSubgroup:
+		return cli.Usage("--kill-subgroup= and --kill-value= may not be combined.")
 	}
 	return nil
 }
 
 // noManager says why no manager can be reached, or that the verb is still to come.
 func (c *Call) noManager() error {
-	if c.Opt.Transport != "" {
+	switch {
+	case c.Opt.Transport == "capsule":
+		if _, err := os.Stat("/run/capsules/" + c.Opt.Remote + "/systemd/private"); err != nil {
+			return cli.Usage("Failed to connect to user scope bus via capsule transport: " + strerror(err))
+		}
+		return notYet(c)
+	case c.Opt.Transport == "machine" && !c.Where.Booted():
+		return cli.Usage("Failed to connect to " + c.scopeName() + " scope bus via machine transport: " + strerror(syscall.EHOSTDOWN))
+	case c.Opt.Transport != "":
 		return notYet(c)
 	}
 	if c.Opt.Scope == enable.User {
@@ -128,16 +141,6 @@ func helpUnits(c *Call) error {
 	return needsManager(c)
 }
 
-// powerOff and its kin ask the login manager first, then the manager: without either, both fail.
-func powerOff(c *Call) error {
-	if c.Opt.Scope == enable.System && c.Opt.Force == 0 && !c.Where.Booted() {
-		if err := c.noManager(); err != nil {
-			c.status(err)
-		}
-	}
-	return needsManager(c)
-}
-
 // switchRoot checks its operands itself, and that the directory is another than ours.
 func switchRoot(c *Call) error {
 	if len(c.Args) > 2 {
@@ -160,4 +163,11 @@ func switchRoot(c *Call) error {
 		return cli.Usage("Not in initrd, refusing switch-root operation.")
 	}
 	return needsManager(c)
+}
+
+func (c *Call) scopeName() string {
+	if c.Opt.Scope == enable.User {
+		return "user"
+	}
+	return "system"
 }

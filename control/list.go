@@ -83,7 +83,7 @@ func (c *Call) printUnitFiles(files []enable.UnitFile) {
 		c.Print(c.Opt.JSON.Format(rows))
 		return
 	}
-	legend := c.Opt.Legend == Yes || c.Opt.Legend == Auto && !c.Opt.Quiet
+	legend := c.legend()
 	out := c.unitFileTable(files, legend).String()
 	if legend {
 		out += "\n" + strconv.Itoa(len(files)) + " unit files listed.\n"
@@ -93,7 +93,7 @@ func (c *Call) printUnitFiles(files []enable.UnitFile) {
 
 func (c *Call) unitFileTable(files []enable.UnitFile, legend bool) *term.Table {
 	tty := term.IsTerminal(c.Stdout)
-	t := &term.Table{Colors: c.env.Colors(tty && term.IsTerminal(c.Stderr)), ASCII: !term.UTF8(c.Getenv)}
+	t := &term.Table{Colors: c.env.Colors(tty && term.IsTerminal(c.Stderr)), ASCII: !c.env.UTF8()}
 	if legend {
 		t.Head = []string{"UNIT FILE", "STATE", "PRESET"}
 	}

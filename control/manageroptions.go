@@ -16,14 +16,16 @@ func accept(*Call, string) error { return nil }
 
 func setLines(c *Call, v string) error {
 	n, ok := number(strings.TrimPrefix(v, "+"))
-	if v != "all" && (!ok || n < 0 || n > 1<<32-1) {
+	if !ok || n < 0 || n > 1<<32-1 {
 		return cli.Usage("Failed to parse lines '" + v + "'")
 	}
 	return nil
 }
 
 func setCheckInhibitors(c *Call, v string) error {
-	if _, ok := term.Boolean(v); !ok && v != "auto" {
+	yes, ok := term.Boolean(v)
+	c.Opt.CheckInhibitors = yes
+	if !ok && v != "auto" && v != "" {
 		return cli.Usage("Failed to parse tristate argument to '--check-inhibitors=': " + v)
 	}
 	return nil
@@ -42,6 +44,9 @@ func setKillValue(c *Call, v string) error {
 }
 
 func setKillSubgroup(c *Call, v string) error {
+	if strings.Contains("/"+v+"/", "/../") {
+		return cli.Usage("Control group sub-path '" + v + "' is not valid.")
+	}
 	c.Opt.KillSubgroup = v != ""
 	return nil
 }
@@ -89,7 +94,7 @@ const (
 )
 
 func isSignal(v string) bool {
-	if n, err := strconv.Atoi(v); err == nil {
+	if n, ok := number(v); ok {
 		return n >= 1 && n <= sigRTMax
 	}
 	name := strings.TrimPrefix(v, "SIG")
@@ -99,7 +104,7 @@ func isSignal(v string) bool {
 		}
 	}
 	switch name {
-	case "RTMIN", "RTMAX", "POLL":
+	case "RTMIN", "RTMAX":
 		return true
 	}
 	if n, ok := strings.CutPrefix(name, "RTMIN+"); ok {
@@ -134,8 +139,10 @@ func setWhen(c *Call, v string) error {
 		c.Verb = "--when=" + v
 		return errWhen
 	case "auto":
+		c.Opt.When = true
 		return nil
 	}
+	c.Opt.When = true
 	if !isTime(v) {
 		return cli.Usage("Failed to parse --when= argument '" + v + "': Invalid argument")
 	}
@@ -143,10 +150,13 @@ func setWhen(c *Call, v string) error {
 }
 
 func setBootLoaderMenu(c *Call, v string) error {
-	if !isTimeSpan(v) {
-		return cli.Usage("Failed to parse --boot-loader-menu= argument '" + v + "': Invalid argument")
+	switch {
+	case isTimeSpan(v):
+		return nil
+	case isTimeSpan(strings.TrimPrefix(v, "-")):
+		return cli.Usage("Failed to parse --boot-loader-menu= argument '" + v + "': Numerical result out of range")
 	}
-	return nil
+	return cli.Usage("Failed to parse --boot-loader-menu= argument '" + v + "': Invalid argument")
 }
 
 func setBootLoaderEntry(c *Call, v string) error {
@@ -158,7 +168,7 @@ func setBootLoaderEntry(c *Call, v string) error {
 }
 
 func setImagePolicy(c *Call, v string) error {
-	if v != "*" && v != "-" && v != "~" && !strings.Contains(v, "=") {
+	if v != "" && v != "*" && v != "-" && v != "~" && !strings.Contains(v, "=") {
 		return cli.Usage("Failed to parse image policy: " + v)
 	}
 	return nil
@@ -172,3 +182,5 @@ func isStartVerb(verb string) bool {
 	}
 	return false
 }
+
+func setFirmwareSetup(c *Call, _ string) error { c.Opt.Firmware = true; return nil }

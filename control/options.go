@@ -58,7 +58,7 @@ var Options = [...]cli.Option[Call]{
 	{Long: "image-policy", Arg: "POLICY", Help: "Specify disk image dissection policy", Set: setImagePolicy},
 	{Long: "lines", Short: "n", Arg: "INTEGER", Help: "Number of journal entries to show", Set: setLines},
 	{Long: "output", Short: "o", Arg: "STRING", Help: "Change journal output mode (short, short-precise, short-iso, short-iso-precise, short-full, short-monotonic, short-unix, short-delta, verbose, export, json, json-pretty, json-sse, cat)", Set: setOutput},
-	{Long: "firmware-setup", Help: "Tell the firmware to show the setup menu on next boot", Set: accept},
+	{Long: "firmware-setup", Help: "Tell the firmware to show the setup menu on next boot", Set: setFirmwareSetup},
 	{Long: "boot-loader-menu", Arg: "TIME", Help: "Boot into boot loader menu on next boot", Set: setBootLoaderMenu},
 	{Long: "boot-loader-entry", Arg: "NAME", Help: "Boot into a specific boot loader entry on next boot", Set: setBootLoaderEntry},
 	{Long: "reboot-argument", Arg: "ARG", Help: "Specify argument string to pass to reboot()", Set: accept},

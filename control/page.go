@@ -44,7 +44,7 @@ func (c *Call) page(text string) {
 		less = "FRSXMK"
 	}
 	charset := c.Getenv("SYSTEMD_LESSCHARSET")
-	if charset == "" && term.UTF8(c.Getenv) {
+	if charset == "" && c.env.UTF8() {
 		charset = "utf-8"
 	}
 	cmd.Env = append(os.Environ(), "LESS="+less, "LESSSECURE=1")

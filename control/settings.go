@@ -38,6 +38,7 @@ type Settings struct {
 
 	Wait, NoBlock, Marked, ShowTransaction bool
 	KillValue, KillSubgroup                bool
+	When, Firmware, CheckInhibitors        bool
 }
 
 // Tristate is a switch that may not have been touched.
@@ -68,10 +69,6 @@ func (s *Settings) check(operands []string) error {
 		return cli.Usage("No additional arguments allowed with 'reload-or-restart --marked'.")
 	case verb == "reload-or-restart" && !s.Marked && len(operands) < 2:
 		return cli.Usage("List of units to restart/reload is required.")
-	case s.KillValue && s.KillSubgroup:
-		return cli.Usage("--kill-subgroup= and --kill-value= may not be combined.")
-	case s.Wait && verb != "start" && verb != "restart" && verb != "is-system-running" && verb != "kill" && isStartVerb(verb):
-		return cli.Usage("--wait may only be used with the 'start' or 'restart' commands.")
 	case s.Image != "" && s.Root != "":
 		return cli.Usage("Please specify either --root= or --image=, the combination of both is not supported.")
 	}
@@ -105,8 +102,11 @@ func setCapsule(c *Call, v string) error {
 func setHost(c *Call, v string) error { c.Opt.Transport, c.Opt.Remote = "host", v; return nil }
 
 func setMachine(c *Call, v string) error {
-	machine := v[strings.IndexByte(v, '@')+1:]
-	if machine == "" && v == "" || strings.ContainsAny(machine, "/ \t\n") {
+	_, machine, ok := strings.Cut(v, "@")
+	if !ok {
+		machine = v
+	}
+	if machine != ".host" && v != ".host" && !isHostname(strings.TrimSuffix(machine, ":")) && !(ok && machine == "") {
 		return cli.Usage("Invalid --machine= specified: " + v)
 	}
 	c.Opt.Transport, c.Opt.Remote = "machine", v
@@ -124,7 +124,10 @@ func setType(c *Call, v string) error {
 	for w := range strings.SplitSeq(v, ",") {
 		switch {
 		case w == "help":
-			c.Print("Available unit types:\n" + strings.Join(unit.Types(), "\n") + "\n")
+			if c.legend() {
+				c.Print("Available unit types:\n")
+			}
+			c.Print(strings.Join(unit.Types(), "\n") + "\n")
 			return Exit(0)
 		case slices.Contains(unit.Types(), w):
 			c.Opt.Types = append(c.Opt.Types, w)
@@ -147,7 +150,11 @@ func setState(c *Call, v string) error {
 	}
 	for w := range strings.SplitSeq(v, ",") {
 		if w == "help" {
-			c.Print(states)
+			if c.legend() {
+				c.Print(states)
+			} else {
+				c.Print(withoutHeadings(states))
+			}
 			return Exit(0)
 		}
 		if w != "" {
@@ -155,6 +162,22 @@ func setState(c *Call, v string) error {
 		}
 	}
 	return nil
+}
+
+// legend tells whether lists have headings and a count.
+func (c *Call) legend() bool {
+	return c.Opt.Legend == Yes || c.Opt.Legend == Auto && !c.Opt.Quiet
+}
+
+// withoutHeadings drops the lines that end in a colon.
+func withoutHeadings(s string) string {
+	var b strings.Builder
+	for line := range strings.Lines(s) {
+		if !strings.HasSuffix(line, ":\n") {
+			b.WriteString(line)
+		}
+	}
+	return b.String()
 }
 
 func setFailed(c *Call, _ string) error { return setState(c, "failed") }
@@ -270,14 +293,32 @@ func setIntrospectCli(*Call, string) error { return errIntrospect }
 
 // setDot is for a unit such as -.mount given without "--" before it.
 func setDot(c *Call, v string) error {
-	c.Log(term.Err, c.Name+": invalid option -- '.'\n"+
+	if v == "" {
+		v = "mount"
+	}
+	c.Log(term.Err, base(c.Name)+": invalid option -- '.'\n"+
 		"Hint: to specify units starting with a dash, use \"--\":\n"+
-		"      "+c.Name+" [OPTIONS…] COMMAND -- -."+v+" …")
+		"      "+base(c.Name)+" [OPTIONS…] COMMAND -- -."+v+" …")
 	return Exit(1)
 }
 
 // number reads an integer as systemd does: decimal, or with 0x, 0o, 0b.
 func number(s string) (int64, bool) {
+	s = strings.TrimLeft(s, " \t\n\r")
 	n, err := strconv.ParseInt(s, 0, 64)
 	return n, err == nil && !strings.Contains(s, "_")
+}
+
+// isHostname tells whether s is a name a container may have, hostname(7).
+func isHostname(s string) bool {
+	if s == "" || len(s) > 64 {
+		return false
+	}
+	for label := range strings.SplitSeq(s, ".") {
+		if label == "" || label[0] == '-' || label[len(label)-1] == '-' ||
+			strings.Trim(label, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-") != "" {
+			return false
+		}
+	}
+	return true
 }

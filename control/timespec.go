@@ -46,14 +46,17 @@ func isTime(s string) bool {
 	case "now", "today", "yesterday", "tomorrow":
 		return true
 	}
-	if strings.HasPrefix(s, "+") {
+	s = strings.TrimSuffix(s, " UTC")
+	if strings.HasPrefix(s, "+") || strings.HasPrefix(s, "-") {
 		return isTimeSpan(s[1:])
 	}
 	if strings.HasPrefix(s, "@") {
 		return isTimeSpan(s[1:])
 	}
-	if span, ok := strings.CutSuffix(s, " left"); ok {
-		return isTimeSpan(span)
+	for _, suffix := range [...]string{" left", " ago"} {
+		if span, ok := strings.CutSuffix(s, suffix); ok {
+			return isTimeSpan(span)
+		}
 	}
 	for _, layout := range [...]string{"2006-01-02 15:04:05", "2006-01-02 15:04", "2006-01-02", "15:04:05", "15:04",
 		"Mon 2006-01-02 15:04:05", "Mon 2006-01-02 15:04:05 MST", "2006-01-02 15:04:05 MST", "2006-01-02T15:04:05Z"} {

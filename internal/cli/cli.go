@@ -58,37 +58,53 @@ func (t *Table[C]) Find(name string) *Verb[C] {
 }
 
 // Suggest returns the verb that somebody who typed name may have meant, "" if
-// none is near: one that begins so, or the one with the smallest edit distance, at most 5.
+// none is near: of those that begin so, or else of all, the first with the
+// smallest distance, which is at most 5.
 func (t *Table[C]) Suggest(name string) string {
-	for i := range t.Verbs {
-		if v := t.Verbs[i].Name; name != "" && strings.HasPrefix(v, name) {
+	nearest := func(prefix bool) string {
+		best, distance := "", 6
+		for i := range t.Verbs {
+			v := t.Verbs[i].Name
+			if prefix && !strings.HasPrefix(v, name) {
+				continue
+			}
+			d := editDistance(name, v)
+			if prefix {
+				d = len(v) - len(name) - 1<<16 // however long it is
+			}
+			if d < distance {
+				best, distance = v, d
+			}
+		}
+		return best
+	}
+	if name != "" {
+		if v := nearest(true); v != "" {
 			return v
 		}
 	}
-	best, distance := "", 6
-	for i := range t.Verbs {
-		if d := editDistance(name, t.Verbs[i].Name); d < distance {
-			best, distance = t.Verbs[i].Name, d
-		}
-	}
-	return best
+	return nearest(false)
 }
 
-// editDistance is the Levenshtein distance of two names, in bytes.
+// editDistance is how many bytes must be put in, left out, exchanged for others or, two
+// neighbours, for each other (optimal string alignment).
 func editDistance(a, b string) int {
-	row := make([]int, len(b)+1)
+	before, above, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
 	for j := range row {
 		row[j] = j
 	}
 	for i := range len(a) {
-		diagonal := row[0]
+		before, above, row = above, row, before
 		row[0] = i + 1
 		for j := range len(b) {
 			cost := 1
 			if a[i] == b[j] {
 				cost = 0
 			}
-			diagonal, row[j+1] = row[j+1], min(row[j+1]+1, row[j]+1, diagonal+cost)
+			row[j+1] = min(above[j+1]+1, row[j]+1, above[j]+cost)
+			if i > 0 && j > 0 && a[i] == b[j-1] && a[i-1] == b[j] {
+				row[j+1] = min(row[j+1], before[j-1]+1)
+			}
 		}
 	}
 	return row[len(b)]

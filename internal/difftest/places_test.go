@@ -179,7 +179,30 @@ shutdown now
 shutdown -h foo
 halt --help
 poweroff -f -w
+poweroff -w
+shutdown -k now
 shutdown -c
+shutdown --show
+shutdown 0x10
+shutdown 10:
+shutdown :10
+shutdown 25:00
+shutdown +1 a b
+reboot a b
+S --user reboot
+S --global suspend
+S -f reboot
+S --check-inhibitors=yes poweroff
+S --wait stop x
+S kill --kill-value=1 --kill-subgroup=a x
+S -C x start y
+env -i /usr/bin/systemctl enable systemd-networkd
+env -i LANG= /usr/bin/systemctl disable systemd-networkd
+env -i LC_ALL=de_DE.UTF-8 /usr/bin/systemctl enable systemd-networkd
+env -i LC_CTYPE=POSIX LANG=C.UTF-8 /usr/bin/systemctl enable dbus
+SYSTEMD_COLORS=1 S enable missing
+SYSTEMD_LOG_COLOR=1 S enable missing
+/usr/bin/systemctl --nope
 `
 
 func TestPlaces(t *testing.T) {
@@ -274,7 +297,8 @@ func canonical(answer string) string {
 func (p place) known(answer string) bool {
 	command, _, _ := strings.Cut(answer, "\n")
 	switch command {
-	case "reboot", "shutdown now", "shutdown -c", "poweroff -f -w":
+	case "reboot", "shutdown now", "shutdown -c", "poweroff -f -w", "poweroff -w", "shutdown -k now", "shutdown --show", "shutdown 0x10",
+		"shutdown 10:", "shutdown :10", "shutdown +1 a b":
 		return strings.Contains(p.env, "SYSTEMD_OFFLINE=1")
 	}
 	return false

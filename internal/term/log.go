@@ -37,12 +37,12 @@ type Log struct {
 func (l *Log) setUp() {
 	l.ready = true
 	l.max = Info
-	l.tty = IsTerminal(l.Err)
-	l.colors = l.tty && l.Env.Colors(l.tty)
-	if b, ok := Boolean(l.Env.Getenv("SYSTEMD_LOG_COLOR")); ok {
-		l.colors = b
+	l.tty = IsTerminal(l.Err) && l.Env.Getenv("TERM") != "dumb"
+	l.colors = l.Env.Colors(IsTerminal(l.Err))
+	if b, ok := Boolean(l.Env.Getenv("SYSTEMD_LOG_COLOR")); ok && !b {
+		l.colors = false
 	}
-	l.ascii = !UTF8(l.Env.Getenv)
+	l.ascii = !l.Env.UTF8()
 	switch t := l.Env.Getenv("SYSTEMD_LOG_TARGET"); t {
 	case "", "console", "auto", "journal-or-kmsg", "journal", "kmsg", "syslog", "syslog-or-kmsg":
 	case "console-prefixed":

@@ -42,25 +42,23 @@ func Columns(getenv func(string) string, f *os.File) int {
 	return 80
 }
 
-// UTF8 tells whether the locale's characters are UTF-8, locale(7). SYSTEMD_UTF8 overrides.
-func UTF8(getenv func(string) string) bool {
-	if b, ok := Boolean(getenv("SYSTEMD_UTF8")); ok {
+// UTF8 tells whether characters beyond ASCII may be written. They may, unless the
+// locale, locale(7), is said to be "C" or "POSIX" by LC_ALL, LC_CTYPE or LANG, an empty
+// one saying that too; without any of them there is no reason not to. SYSTEMD_UTF8 overrides.
+func (e Env) UTF8() bool {
+	if v, set := e.LookUp("SYSTEMD_UTF8"); set {
+		b, _ := Boolean(v)
 		return b
 	}
-	locale := getenv("LC_ALL")
-	if locale == "" {
-		locale = getenv("LC_CTYPE")
+	said := false
+	for _, name := range [...]string{"LC_ALL", "LC_CTYPE", "LANG"} {
+		v, set := e.LookUp(name)
+		said = said || set
+		if v != "" {
+			return v != "C" && v != "POSIX"
+		}
 	}
-	if locale == "" {
-		locale = getenv("LANG")
-	}
-	_, codeset, ok := strings.Cut(locale, ".")
-	if !ok {
-		return false
-	}
-	codeset, _, _ = strings.Cut(codeset, "@")
-	codeset = strings.ToLower(strings.ReplaceAll(codeset, "-", ""))
-	return codeset == "utf8"
+	return !said
 }
 
 // Boolean is a yes or no in the spellings of systemd.syntax(7).
