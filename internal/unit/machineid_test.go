@@ -29,6 +29,7 @@ func TestMachineID(t *testing.T) {
 		{strings.Repeat("a", 31), "", syscall.EUCLEAN},
 		{strings.Repeat("a", 31) + "\n", "", syscall.EUCLEAN},
 		{strings.Repeat("a", 33), "", syscall.EUCLEAN},
+		{strings.Repeat("a", 34), "", syscall.EUCLEAN},
 		{strings.Repeat("a", 32) + "\n\n", "", syscall.EUCLEAN},
 		{strings.Repeat("a", 32) + " ", "", syscall.EUCLEAN},
 		{" " + strings.Repeat("a", 32), "", syscall.EUCLEAN},

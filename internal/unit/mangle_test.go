@@ -48,6 +48,8 @@ func TestMangleNames(t *testing.T) {
 		{"@x", "", nil, syscall.EINVAL},
 		{"a,b", "a\\x2cb.service", []string{"Invalid unit name \"a,b\" escaped as \"a\\x2cb\" (maybe you should use systemd-escape?)."}, 0},
 		{"", "", nil, syscall.EINVAL},
+		{"^*.Service.mount", `\x5e\x2a.Service.mount`, []string{`Invalid unit name "^*.Service.mount" escaped as "\x5e\x2a.Service.mount" (maybe you should use systemd-escape?).`}, 0},
+		{"service[]!^.target", `service\x5b\x5d\x21\x5e.target`, []string{`Invalid unit name "service[]!^.target" escaped as "service\x5b\x5d\x21\x5e.target" (maybe you should use systemd-escape?).`}, 0},
 	} {
 		got, notices, err := unit.Mangle(c.name, "to check", ".service", false)
 		if got != c.want || !slices.Equal(notices, c.notices) {

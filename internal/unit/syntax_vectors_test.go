@@ -72,11 +72,26 @@ func TestParseLongLines(t *testing.T) {
 		{"long line", "[Unit]\n" + x + "\n", false},
 		{"at the end", "[Unit]\n" + x, false},
 		{"continued", "[Unit]\n" + x[:limit/2] + "\\\n" + x[:limit/2-2], true},
+		{"continued to the limit", "[Unit]\n" + x[:limit/2] + "\\\n" + x[:limit/2-1], true},
 		{"continued too far", "[Unit]\n" + x[:limit/2] + "\\\n" + x[:limit/2], false},
 	} {
 		err := unit.Parse([]byte(c.data), unit.InstallSections, func(_, _, _ string, _ int) {}, func(int, string) {})
 		if c.ok && err != nil || !c.ok && !errors.Is(err, syscall.ENOBUFS) {
 			t.Errorf("%s: %v", c.name, err)
+		}
+	}
+}
+
+// Which bytes systemctl 262 does not take in the name of a section; newlines end the line.
+func TestParseSectionNames(t *testing.T) {
+	for c := 1; c < 0x80; c++ {
+		if c == '\n' || c == '\r' {
+			continue
+		}
+		err := unit.Parse([]byte("[A"+string(rune(c))+"B]\n"), func(string) unit.Interest { return unit.Skip }, nil, nil)
+		bad := c < ' ' || c == 0x7f || strings.ContainsRune("\"'*?[\\", rune(c))
+		if errors.Is(err, syscall.EBADMSG) != bad {
+			t.Errorf("%q in a section's name: %v", rune(c), err)
 		}
 	}
 }
