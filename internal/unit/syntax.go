@@ -2,6 +2,7 @@ package unit
 
 import (
 	"bytes"
+	"encoding/binary"
 	"strconv"
 	"strings"
 	"syscall"
@@ -63,7 +64,7 @@ func Parse(data []byte, interest func(section string) Interest,
 		if len(l) >= maxLine {
 			return &SyntaxError{number, "", syscall.ENOBUFS}
 		}
-		if t := bytes.TrimLeft(l, blanks); len(t) > 0 && (t[0] == '#' || t[0] == ';') {
+		if t := trimLeft(l); len(t) > 0 && (t[0] == '#' || t[0] == ';') {
 			continue
 		}
 		// One byte order mark goes, at the start of whatever line has the first.
@@ -101,23 +102,59 @@ const replacement = "\xef\xbf\xbd"
 // cutLine splits off the first line. A newline, a carriage return or a NUL ends it,
 // or several of these in a row as long as they differ; after a NUL a new line begins.
 func cutLine(data []byte) (line, rest []byte) {
-	i := bytes.IndexByte(data, '\n')
-	if i < 0 {
-		i = len(data)
-	}
-	if j := bytes.IndexAny(data[:i], "\r\x00"); j >= 0 {
-		i = j
-	}
+	i := lineLength(data)
 	line = data[:i]
-	for seen := ""; i < len(data); i++ {
-		c := data[i]
-		if c != '\n' && c != '\r' && c != 0 || strings.IndexByte(seen, c) >= 0 || strings.IndexByte(seen, 0) >= 0 {
-			break
+	for lf, cr := false, false; i < len(data); i++ {
+		switch c := data[i]; {
+		case c == '\n' && !lf:
+			lf = true
+		case c == '\r' && !cr:
+			cr = true
+		case c == 0:
+			return line, data[i+1:]
+		default:
+			return line, data[i:]
 		}
-		seen += string(rune(c))
 	}
-	return line, data[i:]
+	return line, nil
 }
+
+// lineLength searches piece by piece, so that a file where one of the ends of
+// lines never comes is not gone through for each line.
+func lineLength(data []byte) int {
+	const piece = 256
+	for from := 0; from < len(data); from += piece {
+		d := data[from:min(from+piece, len(data))]
+		n := len(d)
+		for _, c := range [...]byte{'\n', '\r', 0} {
+			if i := bytes.IndexByte(d[:n], c); i >= 0 {
+				n = i
+			}
+		}
+		if n < len(d) {
+			return from + n
+		}
+	}
+	return len(data)
+}
+
+// trimBlanks is bytes.Trim of the blanks, which is called for each line.
+func trimBlanks(l []byte) []byte {
+	l = trimLeft(l)
+	for len(l) > 0 && isBlank(l[len(l)-1]) {
+		l = l[:len(l)-1]
+	}
+	return l
+}
+
+func trimLeft(l []byte) []byte {
+	for len(l) > 0 && isBlank(l[0]) {
+		l = l[1:]
+	}
+	return l
+}
+
+func isBlank(c byte) bool { return c == ' ' || c == '\t' || c == '\n' || c == '\r' }
 
 // continues tells whether the line ends in a backslash that is not escaped itself.
 func continues(l []byte) bool {
@@ -139,7 +176,7 @@ type parser struct {
 }
 
 func (p *parser) line(l []byte, number int) error {
-	l = bytes.Trim(l, blanks)
+	l = trimBlanks(l)
 	if len(l) == 0 {
 		return nil
 	}
@@ -193,16 +230,17 @@ func noSectionRune(r rune) bool {
 // cleanUTF8 tells whether l is UTF-8 without the code points that Unicode keeps
 // from ever being characters.
 func cleanUTF8(l []byte) bool {
-	if !utf8.Valid(l) {
-		return false
-	}
-	for i, c := range l {
-		if c < 0xef {
-			continue // no first byte of U+FDD0 and up
+	const high = 0x8080808080808080
+	for len(l) > 0 {
+		if len(l) >= 8 && binary.LittleEndian.Uint64(l)&high == 0 {
+			l = l[8:]
+			continue
 		}
-		if r, _ := utf8.DecodeRune(l[i:]); nonCharacter(r) {
+		r, size := utf8.DecodeRune(l)
+		if r == utf8.RuneError && size == 1 || nonCharacter(r) {
 			return false
 		}
+		l = l[size:]
 	}
 	return true
 }
