@@ -183,10 +183,10 @@ func (d *dir) drop(name string) {
 	d.links = nil
 }
 
-// list returns the nodes of d in the order read.
+// list returns the nodes of d in the order read, hidden ones left out.
 func (d *dir) list(yield func(*node) bool) {
 	for _, name := range d.order {
-		if n := d.nodes[name]; n != nil && !yield(n) {
+		if n := d.nodes[name]; n != nil && !strings.HasPrefix(name, ".") && !yield(n) {
 			return
 		}
 	}

@@ -24,8 +24,7 @@ type presets struct{ rules unit.Rules }
 
 // word is the preset in the past tense of list-unit-files.
 func (p *presets) word(name string) string {
-	action, _ := p.rules.Match(name)
-	switch action {
+	switch p.rules.MatchPattern(name) {
 	case unit.Disable:
 		return "disabled"
 	case unit.Ignore:
@@ -146,11 +145,14 @@ func (ix *Index) PresetAll(mode PresetMode, f Flags) *Plan {
 			p.failed(e)
 			return p
 		}
-		names := slices.Clone(d.order)
+		var names []string
+		for n := range d.list {
+			names = append(names, n.name)
+		}
 		slices.Sort(names)
 		for _, name := range names {
 			n := d.nodes[name]
-			if n == nil || n.kind != tree.Regular && n.kind != tree.Link || !unit.Valid(name, unit.Any) {
+			if n.kind != tree.Regular && n.kind != tree.Link || !unit.Valid(name, unit.Any) {
 				continue
 			}
 			if err := j.sort(name); err != nil && !tolerable(err) {

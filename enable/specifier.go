@@ -3,14 +3,13 @@ package enable
 import (
 	"os"
 	"os/user"
-	"strings"
 	"syscall"
 
 	"ctl/internal/unit"
 )
 
 // maxSpecified is the length of the longest word that [Install] may expand to, in bytes.
-const maxSpecified = 255
+const maxSpecified = 256
 
 // expand replaces the specifiers that [Install] may use, systemd.unit(5). Errors:
 // EBADSLT for another specifier, EUNATCH where the tree does not say, ENOMEDIUM and
@@ -96,25 +95,18 @@ func (ix *Index) owner(letter byte) (string, error) {
 
 // machineID reads machine-id(5) of the tree.
 func (ix *Index) machineID() (string, error) {
-	data, _, err := ix.tree.ReadFile("/etc/machine-id", 4096)
+	data, _, err := ix.tree.ReadFile("/etc/machine-id", maxUnitFile)
 	if errno(err) == syscall.ENOENT {
 		return "", syscall.EUNATCH
 	}
 	if err != nil {
 		return "", errno(err)
 	}
-	id := strings.TrimSuffix(string(data), "\n")
-	switch {
-	case id == "":
-		return "", syscall.ENOMEDIUM
-	case id == "uninitialized":
-		return "", syscall.ENOPKG
-	case len(id) != 32 || strings.Trim(id, "0123456789abcdefABCDEF") != "":
-		return "", syscall.EUCLEAN
-	case strings.Trim(id, "0") == "":
-		return "", syscall.ENOMEDIUM
+	id, err := unit.MachineID(data)
+	if err != nil {
+		return "", errno(err)
 	}
-	return strings.ToLower(id), nil
+	return id, nil
 }
 
 // osRelease reads os-release(5) of the tree. SYSTEMD_OS_RELEASE names another file of it.
@@ -131,7 +123,16 @@ func (ix *Index) osRelease(name string) (string, error) {
 		if err != nil {
 			return "", errno(err)
 		}
-		return unit.EnvFile(data, name), nil
+		value := ""
+		err = unit.ParseEnv(data, func(k, v string) {
+			if k == name {
+				value = v
+			}
+		})
+		if err != nil {
+			return "", errno(err)
+		}
+		return value, nil
 	}
 	return "", syscall.EUNATCH
 }

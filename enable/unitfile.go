@@ -274,11 +274,9 @@ func (j *job) defaultInstance(u *unitFile, value string, warn func(string, ...an
 		warn("Failed to resolve instance name in DefaultInstance=\"%s\": %s", value, strerror(errno(err)))
 		return err
 	}
-	if instance != "" {
-		if _, err := unit.WithInstance("a@.service", instance); err != nil {
-			warn("Invalid DefaultInstance= value \"%s\".", instance)
-			return syscall.EINVAL
-		}
+	if instance != "" && !unit.ValidInstance(instance) {
+		warn("Invalid DefaultInstance= value \"%s\".", instance)
+		return syscall.EINVAL
 	}
 	u.defaultInstance = instance
 	return nil

@@ -236,7 +236,7 @@ func (p place) run(t *testing.T, tree, ctl string) []string {
 	script.WriteString("cd /\n")
 	for line := range strings.Lines(strings.TrimSpace(commands)) {
 		line = strings.TrimSpace(line)
-		if p.noRuntime && strings.Contains(line, "--runtime") {
+		if p.noRuntime && strings.Contains(line, "--runtime") || p.env != "" && strings.HasPrefix(line, "env -i") {
 			continue
 		}
 		call := strings.ReplaceAll(" "+line, " S", " systemctl")

@@ -84,6 +84,9 @@ func (l *Log) Print(level Level, text string) {
 	}
 	var b strings.Builder
 	for line := range strings.SplitSeq(text, "\n") {
+		if line == "" {
+			continue
+		}
 		if l.prefix {
 			b.WriteString("<" + strconv.Itoa(24+int(level)) + ">")
 		}
