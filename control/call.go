@@ -11,6 +11,7 @@ import (
 	"ctl/enable"
 	"ctl/internal/cli"
 	"ctl/internal/term"
+	"ctl/internal/unit"
 )
 
 // A Call is one call of a verb and everything it may look at.
@@ -127,7 +128,7 @@ func (c *Call) warnProc() {
 
 // emoji tells whether messages may have pictures in them.
 func (c *Call) emoji() bool {
-	if b, ok := term.Boolean(c.Getenv("SYSTEMD_EMOJI")); ok {
+	if b, ok := unit.Boolean(c.Getenv("SYSTEMD_EMOJI")); ok {
 		return b
 	}
 	t := c.Getenv("TERM")
@@ -148,7 +149,7 @@ const (
 
 // Mode decides who works on unit files, and keeps to it.
 func (c *Call) Mode() Mode {
-	if b, ok := term.Boolean(c.Getenv("SYSTEMCTL_INSTALL_CLIENT_SIDE")); ok && b {
+	if b, ok := unit.Boolean(c.Getenv("SYSTEMCTL_INSTALL_CLIENT_SIDE")); ok && b {
 		return Override
 	}
 	switch {

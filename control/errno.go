@@ -2,8 +2,9 @@ package control
 
 import (
 	"errors"
-	"strings"
 	"syscall"
+
+	"ctl/internal/sys"
 )
 
 // A Failure is an operation that failed, in the words a user sees, and why.
@@ -15,13 +16,10 @@ type Failure struct {
 func (f Failure) Error() string { return "Failed to " + f.Doing + ": " + strerror(f.Err) }
 func (f Failure) Unwrap() error { return f.Err }
 
-// strerror is strerror(3) of the errno in err's chain: Go's texts begin with a small
-// letter, the C library's with a capital.
+// strerror is strerror(3) of the errno in err's chain; an error without one speaks for itself.
 func strerror(err error) string {
-	e, ok := errors.AsType[syscall.Errno](err)
-	if !ok {
-		return err.Error()
+	if e, ok := errors.AsType[syscall.Errno](err); ok {
+		return sys.Strerror(e)
 	}
-	s := e.Error()
-	return strings.ToUpper(s[:1]) + s[1:]
+	return err.Error()
 }

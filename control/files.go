@@ -1,6 +1,7 @@
 package control
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -45,7 +46,7 @@ func presetUnits(c *Call) error {
 
 // presetBypass: SYSTEMD_PRESET_BYPASS turns presets off.
 func (c *Call) presetBypass() bool {
-	b, _ := term.Boolean(c.Getenv("SYSTEMD_PRESET_BYPASS"))
+	b, _ := unit.Boolean(c.Getenv("SYSTEMD_PRESET_BYPASS"))
 	return b
 }
 
@@ -376,7 +377,4 @@ func (c *Call) printLinks(ix *enable.Index, name string) {
 	}
 }
 
-func isErrno(err error, e syscall.Errno) bool {
-	f := Failure{Err: err}
-	return err != nil && strerror(f.Err) == strerror(e)
-}
+func isErrno(err error, e syscall.Errno) bool { return errors.Is(err, e) }

@@ -103,7 +103,7 @@ func (c *Call) unitFileTable(files []enable.UnitFile, legend bool) *term.Table {
 	for i, f := range files {
 		preset := term.Cell{Text: f.Preset, Color: presetColor(f.Preset)}
 		if f.Preset == "" {
-			preset = term.Cell{Text: "-"}
+			preset = term.Cell{Text: "-", Color: term.Grey}
 		}
 		t.Rows = append(t.Rows, []term.Cell{
 			{Text: f.Name}, {Text: string(f.State), Color: stateColor(f.State)}, preset,

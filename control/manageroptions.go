@@ -7,6 +7,7 @@ import (
 
 	"ctl/internal/cli"
 	"ctl/internal/term"
+	"ctl/internal/unit"
 )
 
 // The options of verbs that need a manager: what is wrong with a value is said now,
@@ -23,7 +24,7 @@ func setLines(c *Call, v string) error {
 }
 
 func setCheckInhibitors(c *Call, v string) error {
-	yes, ok := term.Boolean(v)
+	yes, ok := unit.Boolean(v)
 	c.Opt.CheckInhibitors = yes
 	if !ok && v != "auto" && v != "" {
 		return cli.Usage("Failed to parse tristate argument to '--check-inhibitors=': " + v)

@@ -206,7 +206,7 @@ func setWithDependencies(c *Call, _ string) error { c.Opt.WithDeps = true; retur
 func setShowTransaction(c *Call, _ string) error  { c.Opt.ShowTransaction = true; return nil }
 
 func setLegend(c *Call, v string) error {
-	b, ok := term.Boolean(v)
+	b, ok := unit.Boolean(v)
 	if !ok {
 		return cli.Usage("Failed to parse boolean argument to '--legend': " + v)
 	}

@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"ctl/internal/unit"
 )
 
 // procMagic is the type of a proc file system, statfs(2).
@@ -22,11 +24,11 @@ func (w *Where) ProcMounted() bool {
 // process. SYSTEMD_IN_CHROOT and SYSTEMD_IGNORE_CHROOT override.
 func (w *Where) Chroot() bool {
 	return w.chroot.get(func() bool {
-		if b, ok := boolean(w.getenv("SYSTEMD_IN_CHROOT")); ok {
+		if b, ok := unit.Boolean(w.getenv("SYSTEMD_IN_CHROOT")); ok {
 			w.why = "SYSTEMD_IN_CHROOT says so"
 			return b
 		}
-		if b, ok := boolean(w.getenv("SYSTEMD_IGNORE_CHROOT")); ok && b {
+		if b, ok := unit.Boolean(w.getenv("SYSTEMD_IGNORE_CHROOT")); ok && b {
 			w.why = "SYSTEMD_IGNORE_CHROOT is set"
 			return false
 		}

@@ -5,6 +5,8 @@ package detect
 import (
 	"os"
 	"strings"
+
+	"ctl/internal/unit"
 )
 
 // A Where is what is known of the place. Nothing is looked at until asked for,
@@ -36,7 +38,7 @@ func (w *Where) Why() string { return w.why }
 // ChrootOrOffline tells whether no manager is to be talked to: SYSTEMD_OFFLINE
 // decides, else whether this is a chroot.
 func (w *Where) ChrootOrOffline() bool {
-	if b, ok := boolean(w.getenv("SYSTEMD_OFFLINE")); ok {
+	if b, ok := unit.Boolean(w.getenv("SYSTEMD_OFFLINE")); ok {
 		return b
 	}
 	return w.Chroot()
@@ -91,15 +93,4 @@ func (w *Where) Container() string {
 		return "podman"
 	}
 	return ""
-}
-
-// boolean is a yes or no in the spellings of systemd.syntax(7).
-func boolean(s string) (value, ok bool) {
-	switch strings.ToLower(s) {
-	case "1", "yes", "y", "true", "t", "on":
-		return true, true
-	case "0", "no", "n", "false", "f", "off":
-		return false, true
-	}
-	return false, false
 }

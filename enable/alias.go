@@ -6,6 +6,7 @@ import (
 	"strings"
 	"syscall"
 
+	"ctl/internal/sys"
 	"ctl/internal/unit"
 )
 
@@ -54,7 +55,7 @@ func (j *job) traverse(u *unitFile, install, followConfig bool) (*unitFile, erro
 			return nil, err
 		}
 		if err := j.search(next, install); err != nil {
-			if errno(err) == syscall.ENOENT {
+			if sys.Errno(err) == syscall.ENOENT {
 				return nil, syscall.ENOLINK
 			}
 			return nil, err
@@ -95,7 +96,7 @@ func (j *job) checkAliasLink(name, target string) error {
 		j.note(5, "%s: symlinks are not allowed for units of this type, rejecting.", name)
 		return syscall.EINVAL
 	case aliasBadTarget:
-		j.note(5, "%s points to \"%s\" which is not a valid unit name: %s", name, target, strerror(syscall.EXDEV))
+		j.note(5, "%s points to \"%s\" which is not a valid unit name: %s", name, target, sys.Strerror(syscall.EXDEV))
 	case aliasKind:
 		j.note(5, "%s: symlink target name type \"%s\" does not match source, rejecting.", name, target)
 	case aliasInstance:
@@ -160,7 +161,11 @@ func (r *refusal) Unwrap() error { return r.errno }
 // the alias to make: dst, or the instance of it that follows from name. The old
 // form X.wants/NAME is accepted too. errSelf asks for nothing.
 func checkAlias(name, dst string) (string, error) {
-	if dir, link, ok := cutLast(dst); ok {
+	if strings.Contains(dst, "/") {
+		dir, link, err := parentAndName(dst)
+		if err != nil {
+			return "", err
+		}
 		target, ok := strings.CutSuffix(dir, ".wants")
 		if !ok {
 			target, ok = strings.CutSuffix(dir, ".requires")
@@ -209,10 +214,17 @@ func dependencyLinkFits(link, name string, propagate bool) bool {
 	return false
 }
 
-func cutLast(s string) (before, after string, ok bool) {
-	i := strings.LastIndexByte(s, '/')
-	if i < 0 {
-		return "", s, false
+// parentAndName takes an alias with a slash apart. EDESTADDRREQ: there is nothing
+// before the name but "." and slashes.
+func parentAndName(p string) (dir, name string, err error) {
+	name = p[strings.LastIndexByte(p, '/')+1:]
+	rest := strings.TrimRight(p, "/")
+	dir = strings.TrimRight(rest[:strings.LastIndexByte(rest, '/')+1], "/")
+	switch {
+	case dir == "" && strings.HasPrefix(p, "/"):
+		return "/", name, nil
+	case strings.Trim(dir, "./") == "" && !strings.Contains(dir, ".."):
+		return "", "", syscall.EDESTADDRREQ
 	}
-	return s[:i], s[i+1:], true
+	return dir, name, nil
 }

@@ -6,6 +6,7 @@ import (
 	"syscall"
 	"time"
 
+	"ctl/internal/sys"
 	"ctl/internal/tree"
 )
 
@@ -43,9 +44,9 @@ func (ix *Index) Apply(p *Plan) Result {
 			continue
 		}
 		if err := a.do(s); err != nil {
-			r.Changes = p.add(r.Changes, Change{Type: Failed, Err: errno(err), Path: ix.shown(s.Path)})
+			r.Changes = p.add(r.Changes, Change{Type: Failed, Err: sys.Errno(err), Path: ix.shown(s.Path)})
 			if r.Err == nil {
-				r.Err = errno(err)
+				r.Err = sys.Errno(err)
 			}
 			if s.Vital {
 				spoiled = s.Unit
@@ -126,7 +127,7 @@ func (a *applier) do(s Step) error {
 			return err
 		}
 		err = d.Symlink(s.Target, name)
-		if errno(err) == syscall.EEXIST {
+		if sys.Errno(err) == syscall.EEXIST {
 			if old, e := d.Readlink(name); e == nil && old == s.Target {
 				return nil // somebody else was faster
 			}
@@ -142,7 +143,7 @@ func (a *applier) do(s Step) error {
 		return a.remove(s, name)
 	case Discard:
 		err := a.tree.RemoveAll(s.Path)
-		if errno(err) == syscall.ENOENT {
+		if sys.Errno(err) == syscall.ENOENT {
 			return nil
 		}
 		return err
@@ -153,13 +154,13 @@ func (a *applier) do(s Step) error {
 func (a *applier) remove(s Step, name string) error {
 	d, err := a.tree.OpenDir(path.Dir(s.Path))
 	if err != nil {
-		if errno(err) == syscall.ENOENT {
+		if sys.Errno(err) == syscall.ENOENT {
 			return nil
 		}
 		return err
 	}
 	defer d.Close()
-	if err := d.Remove(name); err != nil && errno(err) != syscall.ENOENT {
+	if err := d.Remove(name); err != nil && sys.Errno(err) != syscall.ENOENT {
 		return err
 	}
 	if held := a.dirs[path.Dir(s.Path)]; held != nil {

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"syscall"
 
+	"ctl/internal/sys"
 	"ctl/internal/unit"
 )
 
@@ -62,7 +63,7 @@ func architecture() string {
 func bootID() (string, error) {
 	data, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
 	if err != nil {
-		return "", errno(err)
+		return "", sys.Errno(err)
 	}
 	return strings.ReplaceAll(strings.TrimSpace(string(data)), "-", ""), nil
 }

@@ -239,17 +239,6 @@ func null(st tree.Stat) bool {
 	return st.Kind == tree.Regular && st.Size == 0 || st.Kind == tree.CharDevice || st.Kind == tree.BlockDevice
 }
 
-// errno returns the errno in err's chain; EIO if there is none.
-func errno(err error) syscall.Errno {
-	if err == nil {
-		return 0
-	}
-	if e, ok := errors.AsType[syscall.Errno](err); ok {
-		return e
-	}
-	return syscall.EIO
-}
-
 // absolute makes a path absolute against the working directory, by joining alone.
 func absolute(p string) string {
 	if strings.HasPrefix(p, "/") {

@@ -4,6 +4,7 @@ import (
 	"path"
 	"syscall"
 
+	"ctl/internal/sys"
 	"ctl/internal/unit"
 )
 
@@ -136,8 +137,11 @@ func (j *job) installAliases(p *Plan, config string, f Flags, u *unitFile) (want
 			continue
 		}
 		if err != nil {
-			if r, ok := err.(*refusal); ok {
+			switch r, ok := err.(*refusal); {
+			case ok:
 				err = p.fail(r, r.path, r.source)
+			case err == syscall.EDESTADDRREQ:
+				j.note(3, "Failed to extract parent directory from '%s': %s", dst, sys.Strerror(syscall.EDESTADDRREQ))
 			}
 			keep(err)
 			continue
@@ -145,7 +149,7 @@ func (j *job) installAliases(p *Plan, config string, f Flags, u *unitFile) (want
 		link := path.Clean(config + "/" + name)
 		dangling, err := j.ix.dangling(link)
 		if err != nil {
-			keep(errno(err))
+			keep(sys.Errno(err))
 			continue
 		}
 		target := u.path
@@ -178,7 +182,7 @@ func (ix *Index) dangling(p string) (bool, error) {
 		}
 	}
 	_, err = ix.tree.Stat(p)
-	switch errno(err) {
+	switch sys.Errno(err) {
 	case 0:
 		return false, nil
 	case syscall.ENOENT:
@@ -244,7 +248,7 @@ func (j *job) instantiate(p *Plan, u *unitFile) (string, error) {
 	}
 	i := &unitFile{name: name}
 	if err := j.ix.newJob(&p.Notes).search(i, false); err != nil {
-		return "", errno(err)
+		return "", sys.Errno(err)
 	}
 	if i.mode == masked {
 		return "", p.fail(syscall.ERFKILL, j.ix.shown(i.path), "")
@@ -256,7 +260,7 @@ func (j *job) instantiate(p *Plan, u *unitFile) (string, error) {
 // only a unit that surely is missing is worth a warning.
 func (j *job) exists(name string) bool {
 	_, err := j.ix.newJob(j.notes).discover(name, false, false)
-	return errno(err) != syscall.ENOENT
+	return sys.Errno(err) != syscall.ENOENT
 }
 
 // AddDependency plans `systemctl add-wants` and `add-requires` (suffix ".wants"

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"syscall"
 
+	"ctl/internal/sys"
 	"ctl/internal/tree"
 	"ctl/internal/unit"
 )
@@ -44,10 +45,10 @@ func (ix *Index) Unmask(names []string, f Flags) *Plan {
 		}
 		file := config + "/" + name
 		masks, err := ix.masks(file)
-		switch errno(err) {
+		switch sys.Errno(err) {
 		case 0, syscall.ENOENT:
 		default:
-			p.failed(errno(err))
+			p.failed(sys.Errno(err))
 			return p
 		}
 		if masks && !m.paths[file] {
@@ -71,7 +72,7 @@ func (ix *Index) generatorMask(p *Plan, name string) {
 func (ix *Index) masks(p string) (bool, error) {
 	_, n, err := ix.at(p)
 	if n == nil {
-		if errno(err) == syscall.ENOTDIR {
+		if sys.Errno(err) == syscall.ENOTDIR {
 			err = syscall.ENOENT
 		}
 		return false, err
@@ -253,7 +254,7 @@ func (ix *Index) Default() (string, []Note, error) {
 	var notes []Note
 	u, err := ix.newJob(&notes).discover("default.target", false, true)
 	if err != nil {
-		return "", notes, errno(err)
+		return "", notes, sys.Errno(err)
 	}
 	return u.name, notes, nil
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"syscall"
 
+	"ctl/internal/sys"
 	"ctl/internal/tree"
 )
 
@@ -74,7 +75,7 @@ func simplify(p string) string {
 
 // fail reports a failure and returns its errno as an error.
 func (p *Plan) fail(err error, pth, source string) error {
-	e := errno(err)
+	e := sys.Errno(err)
 	p.say(Change{Type: Failed, Err: e, Path: pth, Source: source})
 	return e
 }
@@ -90,7 +91,7 @@ func (p *Plan) failed(err error) {
 // link is counted by the caller, made or not.
 func (ix *Index) link(pl *Plan, target, p string, force, vital bool) error {
 	d, n, err := ix.at(p)
-	if err != nil && errno(err) != syscall.ENOENT && errno(err) != syscall.ENOTDIR {
+	if err != nil && sys.Errno(err) != syscall.ENOENT && sys.Errno(err) != syscall.ENOTDIR {
 		return pl.fail(err, ix.shown(p), "")
 	}
 	step := Step{Action: Link, Path: p, Target: target, Unit: pl.unit, Vital: vital,

@@ -3,9 +3,11 @@ package enable
 import (
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 
+	"ctl/internal/sys"
 	"ctl/internal/tree"
 	"ctl/internal/unit"
 )
@@ -72,14 +74,14 @@ func (ix *Index) readPresets(notes *[]Note) (*presets, error) {
 			continue
 		}
 		data, _, err := ix.tree.ReadFile(f.path, maxUnitFile)
-		if errno(err) == syscall.ENOENT || errno(err) == syscall.ENOTTY {
+		if sys.Errno(err) == syscall.ENOENT || sys.Errno(err) == syscall.ENOTTY {
 			continue
 		}
 		if err != nil {
-			return nil, errno(err)
+			return nil, sys.Errno(err)
 		}
 		rules := unit.ParsePreset(data, func(line int, text string) {
-			*notes = append(*notes, Note{4, ix.shown(f.path) + ":" + itoa(line) + ": " + text})
+			*notes = append(*notes, Note{4, ix.shown(f.path) + ":" + strconv.Itoa(line) + ": " + text})
 		})
 		p.rules = append(p.rules, rules...)
 	}
@@ -139,7 +141,7 @@ func (ix *Index) PresetAll(mode PresetMode, f Flags) *Plan {
 	}
 	for _, dirPath := range ix.path.Dirs {
 		d := ix.dir(dirPath)
-		if e := errno(d.read()); e == syscall.ENOENT {
+		if e := sys.Errno(d.read()); e == syscall.ENOENT {
 			continue
 		} else if e != 0 {
 			p.failed(e)
@@ -176,7 +178,7 @@ func (ix *Index) newPresetJob(p *Plan) *presetJob {
 
 // tolerable tells whether a preset goes on to the next unit after err.
 func tolerable(err error) bool {
-	switch errno(err) {
+	switch sys.Errno(err) {
 	case syscall.EEXIST, syscall.ERFKILL, syscall.EADDRNOTAVAIL, syscall.ETXTBSY, syscall.EBADSLT, syscall.EIDRM,
 		syscall.EUCLEAN, syscall.ELOOP, syscall.EXDEV, syscall.ENOENT, syscall.ENOLINK, syscall.EUNATCH:
 		return true
@@ -221,7 +223,7 @@ func (j *presetJob) enable(name string) error {
 		return j.p.fail(err, name, "")
 	}
 	err = j.plus.mayProcess(j.p, u)
-	if errno(err) == syscall.EADDRNOTAVAIL {
+	if sys.Errno(err) == syscall.EADDRNOTAVAIL {
 		// The reference complains and links the generated unit all the same.
 		j.plus.forget(u)
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"syscall"
 
+	"ctl/internal/sys"
 	"ctl/internal/tree"
 	"ctl/internal/unit"
 )
@@ -70,7 +71,7 @@ func (j *job) mark(p *Plan, m *marks) {
 			return u.name
 		}
 		_, err := j.traverse(u, true, true)
-		switch e := errno(err); {
+		switch e := sys.Errno(err); {
 		case e == syscall.ENOLINK:
 			p.say(Change{Type: Dangling, Path: where()})
 		case e == syscall.ENOENT && u.auxiliary:
@@ -174,7 +175,7 @@ func (ix *Index) end(l string) (end string, through []string, err error) {
 	for range maxLinks {
 		d, n, err := ix.at(p)
 		if n == nil {
-			switch errno(err) {
+			switch sys.Errno(err) {
 			case 0, syscall.ENOENT:
 				return p, through, nil
 			}

@@ -3,8 +3,10 @@ package enable
 import (
 	"os"
 	"os/user"
+	"strconv"
 	"syscall"
 
+	"ctl/internal/sys"
 	"ctl/internal/unit"
 )
 
@@ -68,7 +70,7 @@ func (ix *Index) owner(letter byte) (string, error) {
 	}
 	uid, gid := "0", "0"
 	if ix.cfg.Scope == User {
-		uid, gid = itoa(os.Geteuid()), itoa(os.Getegid())
+		uid, gid = strconv.Itoa(os.Geteuid()), strconv.Itoa(os.Getegid())
 	}
 	switch letter {
 	case 'U':
@@ -96,15 +98,15 @@ func (ix *Index) owner(letter byte) (string, error) {
 // machineID reads machine-id(5) of the tree.
 func (ix *Index) machineID() (string, error) {
 	data, _, err := ix.tree.ReadFile("/etc/machine-id", maxUnitFile)
-	if errno(err) == syscall.ENOENT {
+	if sys.Errno(err) == syscall.ENOENT {
 		return "", syscall.EUNATCH
 	}
 	if err != nil {
-		return "", errno(err)
+		return "", sys.Errno(err)
 	}
 	id, err := unit.MachineID(data)
 	if err != nil {
-		return "", errno(err)
+		return "", sys.Errno(err)
 	}
 	return id, nil
 }
@@ -117,11 +119,11 @@ func (ix *Index) osRelease(name string) (string, error) {
 	}
 	for _, f := range files {
 		data, _, err := ix.tree.ReadFile(f, 1<<20)
-		if errno(err) == syscall.ENOENT {
+		if sys.Errno(err) == syscall.ENOENT {
 			continue
 		}
 		if err != nil {
-			return "", errno(err)
+			return "", sys.Errno(err)
 		}
 		value := ""
 		err = unit.ParseEnv(data, func(k, v string) {
@@ -130,7 +132,7 @@ func (ix *Index) osRelease(name string) (string, error) {
 			}
 		})
 		if err != nil {
-			return "", errno(err)
+			return "", sys.Errno(err)
 		}
 		return value, nil
 	}

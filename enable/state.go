@@ -5,6 +5,7 @@ import (
 	"strings"
 	"syscall"
 
+	"ctl/internal/sys"
 	"ctl/internal/tree"
 	"ctl/internal/unit"
 )
@@ -23,7 +24,7 @@ func (ix *Index) state(name string, notes *[]Note) (State, error) {
 	}
 	u, err := ix.newJob(notes).discover(name, true, true)
 	if err != nil {
-		return "", errno(err)
+		return "", sys.Errno(err)
 	}
 	dir := path.Dir(u.path)
 	switch {
@@ -198,7 +199,7 @@ func (ix *Index) UnitFiles(match func(name string) bool) ([]UnitFile, []Note, er
 	seen := make(map[string]bool)
 	for _, p := range ix.path.Dirs {
 		d := ix.dir(p)
-		switch e := errno(d.read()); e {
+		switch e := sys.Errno(d.read()); e {
 		case 0:
 		case syscall.ENOENT, syscall.ENOTDIR, syscall.EACCES:
 			continue

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"syscall"
 
+	"ctl/internal/sys"
 	"ctl/internal/tree"
 	"ctl/internal/unit"
 )
@@ -236,7 +237,7 @@ func (j *job) assign(u *unitFile, l line, shown string) error {
 	}
 	words, err := unit.Words(l.value, unit.Unquote|unit.RetainEscape)
 	if err != nil {
-		warn("Failed to parse %s=%s, ignoring: %s", l.key, l.value, strerror(errno(err)))
+		warn("Failed to parse %s=%s, ignoring: %s", l.key, l.value, sys.Strerror(sys.Errno(err)))
 		return nil
 	}
 	for _, w := range words {
@@ -250,7 +251,7 @@ func (j *job) also(u *unitFile, value string, warn func(string, ...any)) error {
 	for _, w := range words {
 		name, err := j.expand(u, w)
 		if err != nil {
-			warn("Failed to resolve unit name in Also=\"%s\": %s", w, strerror(errno(err)))
+			warn("Failed to resolve unit name in Also=\"%s\": %s", w, sys.Strerror(sys.Errno(err)))
 			return err
 		}
 		if _, err := j.add(name, "", true); err != nil {
@@ -271,7 +272,7 @@ func (j *job) defaultInstance(u *unitFile, value string, warn func(string, ...an
 	}
 	instance, err := j.expand(u, value)
 	if err != nil {
-		warn("Failed to resolve instance name in DefaultInstance=\"%s\": %s", value, strerror(errno(err)))
+		warn("Failed to resolve instance name in DefaultInstance=\"%s\": %s", value, sys.Strerror(sys.Errno(err)))
 		return err
 	}
 	if instance != "" && !unit.ValidInstance(instance) {
@@ -298,7 +299,7 @@ func (j *job) loadOrFollow(u *unitFile, d *dir, name string, install bool) error
 		return err
 	}
 	isNull, err := j.ix.isNull(u.target)
-	switch e := errno(err); {
+	switch e := sys.Errno(err); {
 	case e != 0 && e != syscall.ENOENT:
 		return err
 	case isNull:
@@ -372,7 +373,7 @@ func (j *job) search(u *unitFile, install bool) error {
 		for _, p := range j.ix.path.Dirs {
 			d := j.ix.dir(p)
 			err := j.loadOrFollow(u, d, name, install)
-			switch errno(err) {
+			switch sys.Errno(err) {
 			case 0:
 				u.path = p + "/" + name
 				return j.dropIns(u, install)
@@ -411,7 +412,7 @@ func (j *job) dropIns(u *unitFile, install bool) error {
 		if f.null || err == nil && null(st) {
 			continue
 		}
-		if errno(err) == syscall.ENOENT {
+		if sys.Errno(err) == syscall.ENOENT {
 			continue // a dangling link says nothing; it is no reason to lose the unit
 		}
 		if err != nil {

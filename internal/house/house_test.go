@@ -61,7 +61,8 @@ var floors = [][]string{
 	{"enable"},
 	{"detect"},
 	{"internal/cli"},
-	{"internal/unit", "internal/tree", "internal/term", "internal/sys"},
+	{"internal/term"},
+	{"internal/unit", "internal/tree", "internal/sys"},
 }
 
 func floor(dir string) int {

@@ -5,6 +5,8 @@ import (
 	"os"
 	"strconv"
 	"strings"
+
+	"ctl/internal/unit"
 )
 
 // Level is a message's importance, syslog(3).
@@ -39,7 +41,7 @@ func (l *Log) setUp() {
 	l.max = Info
 	l.tty = IsTerminal(l.Err) && l.Env.Getenv("TERM") != "dumb"
 	l.colors = l.Env.Colors(IsTerminal(l.Err))
-	if b, ok := Boolean(l.Env.Getenv("SYSTEMD_LOG_COLOR")); ok && !b {
+	if b, ok := unit.Boolean(l.Env.Getenv("SYSTEMD_LOG_COLOR")); ok && !b {
 		l.colors = false
 	}
 	l.ascii = !l.Env.UTF8()

@@ -37,10 +37,14 @@ func (t *Table) String() string {
 		for i, h := range t.Head {
 			cells[i] = Cell{Text: h}
 		}
-		t.line(&b, cells, widths, true)
+		t.line(&b, cells, widths, underline)
 	}
 	for i, r := range t.Rows {
-		t.line(&b, r, widths, t.Last != nil && t.Last[i])
+		under := ""
+		if t.Last != nil && t.Last[i] {
+			under = underlineRow
+		}
+		t.line(&b, r, widths, under)
 	}
 	return b.String()
 }
@@ -72,7 +76,7 @@ func (t *Table) widths() []int {
 	return widths
 }
 
-func (t *Table) line(b *strings.Builder, cells []Cell, widths []int, under bool) {
+func (t *Table) line(b *strings.Builder, cells []Cell, widths []int, under string) {
 	for i, c := range cells {
 		text := Ellipsize(c.Text, widths[i], t.ASCII)
 		last := i == len(cells)-1
@@ -82,9 +86,9 @@ func (t *Table) line(b *strings.Builder, cells []Cell, widths []int, under bool)
 			if c.Color != "" {
 				open = c.Color
 			}
-			if under {
+			if under != "" {
 				if open == "" {
-					open = underline
+					open = under
 				} else {
 					open = underlined(open)
 				}
@@ -93,12 +97,6 @@ func (t *Table) line(b *strings.Builder, cells []Cell, widths []int, under bool)
 		if last && open == "" {
 			b.WriteString(text)
 			break
-		}
-		if last && !under {
-			pad = 0
-			if t.Colors && c.Color != "" {
-				pad = widths[i] - Width(text)
-			}
 		}
 		b.WriteString(open)
 		b.WriteString(text)
@@ -120,7 +118,12 @@ func (t *Table) line(b *strings.Builder, cells []Cell, widths []int, under bool)
 }
 
 // underlined is the sequence of a colour with an underline added.
-func underlined(c string) string { return strings.ReplaceAll(c, "[0;1;", "[0;1;4;") }
+func underlined(c string) string {
+	if strings.Contains(c, "[0;1;") {
+		return strings.ReplaceAll(c, "[0;1;", "[0;1;4;")
+	}
+	return strings.ReplaceAll(c, "[0;", "[0;4;")
+}
 
 // Width is the number of columns that s takes on a terminal.
 func Width(s string) int {

@@ -9,9 +9,10 @@ package term
 import (
 	"os"
 	"strconv"
-	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"ctl/internal/unit"
 )
 
 // An Env is what decides about the looks of the output; nothing is looked at before it is asked for.
@@ -47,7 +48,7 @@ func Columns(getenv func(string) string, f *os.File) int {
 // one saying that too; without any of them there is no reason not to. SYSTEMD_UTF8 overrides.
 func (e Env) UTF8() bool {
 	if v, set := e.LookUp("SYSTEMD_UTF8"); set {
-		b, _ := Boolean(v)
+		b, _ := unit.Boolean(v)
 		return b
 	}
 	said := false
@@ -61,17 +62,6 @@ func (e Env) UTF8() bool {
 	return !said
 }
 
-// Boolean is a yes or no in the spellings of systemd.syntax(7).
-func Boolean(s string) (value, ok bool) {
-	switch strings.ToLower(s) {
-	case "1", "yes", "y", "true", "t", "on":
-		return true, true
-	case "0", "no", "n", "false", "f", "off":
-		return false, true
-	}
-	return false, false
-}
-
 // Colors tells whether output is coloured. An explicit SYSTEMD_COLORS comes first, then
 // NO_COLOR, then TERM, then whether both streams are terminals.
 func (e Env) Colors(terminals bool) bool {
@@ -81,7 +71,7 @@ func (e Env) Colors(terminals bool) bool {
 	case "auto-16", "auto-256", "auto-24bit":
 		return terminals && e.Getenv("TERM") != "dumb"
 	default:
-		if b, ok := Boolean(v); ok {
+		if b, ok := unit.Boolean(v); ok {
 			return b
 		}
 	}
@@ -100,9 +90,10 @@ const (
 	Green  = "\x1b[0;1;32m"
 	Yellow = "\x1b[0;1;33m\x1b[0;1;38:5:185m"
 	Bold   = "\x1b[0;1;39m"
-	Grey   = "\x1b[0;38:5:245m"
+	Grey   = "\x1b[0;90m\x1b[0;38:5:245m"
 	Blue   = "\x1b[0;94m"
 	Plain  = "\x1b[0m"
 
-	underline = "\x1b[4m"
+	underline    = "\x1b[4m"   // of headers
+	underlineRow = "\x1b[0;4m" // of rows
 )

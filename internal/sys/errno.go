@@ -1,0 +1,33 @@
+// Package sys has the small things about system calls that several rooms need.
+package sys
+
+import (
+	"errors"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+// Errno returns the errno in err's chain, EIO if there is none, 0 for no error.
+func Errno(err error) syscall.Errno {
+	if err == nil {
+		return 0
+	}
+	if e, ok := errors.AsType[syscall.Errno](err); ok {
+		return e
+	}
+	return syscall.EIO
+}
+
+// Strerror is strerror(3) as the C library has it: Go's texts begin with a small
+// letter, and there are numbers that Go has no text for.
+func Strerror(e syscall.Errno) string {
+	if e == 133 {
+		return "Memory page has hardware error" // EHWPOISON
+	}
+	s := e.Error()
+	if strings.HasPrefix(s, "errno ") {
+		return "Unknown error " + strconv.Itoa(int(e))
+	}
+	return strings.ToUpper(s[:1]) + s[1:]
+}
