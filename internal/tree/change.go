@@ -2,7 +2,6 @@ package tree
 
 import (
 	"math/rand/v2"
-	"path"
 	"strconv"
 	"strings"
 
@@ -26,18 +25,31 @@ func temporary() string {
 
 // Mkdir makes a directory in d.
 func (d *Dir) Mkdir(name string, mode uint32) error {
-	if err := one(name); err != nil {
-		return d.fail("mkdir", name, err)
-	}
-	return d.fail("mkdir", name, unix.Mkdirat(d.fd, name, mode))
+	return d.change("mkdir", name, func() error { return unix.Mkdirat(d.fd, name, mode) })
 }
 
 // Symlink makes a link; EEXIST when there is something of that name.
 func (d *Dir) Symlink(target, name string) error {
-	if err := one(name); err != nil {
-		return d.fail("symlink", name, err)
+	return d.change("symlink", name, func() error { return unix.Symlinkat(target, d.fd, name) })
+}
+
+// Remove removes a name that is no directory; EISDIR.
+func (d *Dir) Remove(name string) error {
+	return d.change("unlink", name, func() error { return unix.Unlinkat(d.fd, name, 0) })
+}
+
+// Rmdir removes an empty directory.
+func (d *Dir) Rmdir(name string) error {
+	return d.change("rmdir", name, func() error { return unix.Unlinkat(d.fd, name, unix.AT_REMOVEDIR) })
+}
+
+// change makes a system call about one name in d.
+func (d *Dir) change(op, name string, call func() error) error {
+	err := one(name)
+	if err == nil {
+		err = retry(call)
 	}
-	return d.fail("symlink", name, unix.Symlinkat(target, d.fd, name))
+	return d.fail(op, name, err)
 }
 
 // ReplaceLink puts a link in the place of what is called name, a directory
@@ -49,38 +61,30 @@ func (d *Dir) ReplaceLink(target, name string) error {
 	return d.replace(name, func(tmp string) error { return unix.Symlinkat(target, d.fd, tmp) })
 }
 
-// replace has make create a temporary name and renames that to name.
-func (d *Dir) replace(name string, make func(tmp string) error) error {
-	tmp := temporary()
-	err := make(tmp)
-	for tries := 0; err == unix.EEXIST && tries < 16; tries++ {
-		tmp = temporary()
-		err = make(tmp)
+// replace has create put something under a temporary name and renames that to name.
+func (d *Dir) replace(name string, create func(tmp string) error) error {
+	var op string
+	var err error
+	for range 16 {
+		tmp := temporary()
+		op = "create"
+		if err = retry(func() error { return create(tmp) }); err == unix.EEXIST {
+			continue
+		}
+		if err != nil {
+			break
+		}
+		op = "rename"
+		if err = retry(func() error { return unix.Renameat(d.fd, tmp, d.fd, name) }); err == nil {
+			return nil
+		}
+		_ = retry(func() error { return unix.Unlinkat(d.fd, tmp, 0) })
+		if err != unix.ENOENT {
+			break
+		}
+		// Somebody took it for a leftover, on a file system where we cannot lock each other out.
 	}
-	if err != nil {
-		return d.fail("create", name, err)
-	}
-	if err := unix.Renameat(d.fd, tmp, d.fd, name); err != nil {
-		_ = unix.Unlinkat(d.fd, tmp, 0)
-		return d.fail("rename", name, err)
-	}
-	return nil
-}
-
-// Remove removes a name that is no directory.
-func (d *Dir) Remove(name string) error {
-	if err := one(name); err != nil {
-		return d.fail("unlink", name, err)
-	}
-	return d.fail("unlink", name, unix.Unlinkat(d.fd, name, 0))
-}
-
-// Rmdir removes an empty directory.
-func (d *Dir) Rmdir(name string) error {
-	if err := one(name); err != nil {
-		return d.fail("rmdir", name, err)
-	}
-	return d.fail("rmdir", name, unix.Unlinkat(d.fd, name, unix.AT_REMOVEDIR))
+	return d.fail(op, name, err)
 }
 
 // CleanTemporary removes temporary names that killed runs have left. The caller holds the tree's lock.
@@ -96,84 +100,83 @@ func (d *Dir) CleanTemporary() {
 	}
 }
 
-// WriteFile writes the file p, replacing one that is there in one step: there is
-// the old, or the whole of the new. The directory must exist.
+// split cuts p before its last component. Nothing is taken out of the text: "..",
+// after a link, is not where the text has it.
+func split(p string) (dir, name string) {
+	i := strings.LastIndexByte(p, '/') + 1
+	return p[:i], p[i:]
+}
+
+// WriteFile writes the file p, replacing a file or a link that is there in one step: there
+// is the old, or the whole of the new. The directory must exist. mode is not subject to umask(2).
 func (t *Tree) WriteFile(p string, data []byte, mode uint32) error {
-	d, err := t.OpenDir(path.Dir(path.Clean("/" + p)))
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	name := path.Base(p)
+	dir, name := split(p)
 	if err := one(name); err != nil {
-		return d.fail("write", name, err)
+		return t.fail("write", p, err)
 	}
-	return d.replace(name, func(tmp string) error {
-		fd, err := d.openat(tmp, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL, mode)
-		if err != nil {
-			return err
-		}
-		err = unix.Fchmod(fd, mode)
-		for rest := data; err == nil && len(rest) > 0; {
-			var n int
-			if n, err = eintr(func() (int, error) { return unix.Write(fd, rest) }); err == nil {
-				rest = rest[n:]
-			}
-		}
-		if e := unix.Close(fd); err == nil {
-			err = e
-		}
-		if err != nil {
-			_ = unix.Unlinkat(d.fd, tmp, 0)
-		}
-		return err
-	})
-}
-
-// RemoveAll removes p, and all below it when it is a directory; links are not followed.
-func (t *Tree) RemoveAll(p string) error {
-	d, err := t.OpenDir(path.Dir(path.Clean("/" + p)))
+	d, err := t.OpenDir(dir)
 	if err != nil {
 		return err
 	}
 	defer d.Close()
-	return d.removeAll(path.Base(p))
+	if fd, err := d.unnamed(data, mode); err == nil {
+		defer unix.Close(fd)
+		// Before Linux 6.10 this takes CAP_DAC_READ_SEARCH, and without it is ENOENT.
+		link := func(as string) error { return unix.Linkat(fd, "", d.fd, as, unix.AT_EMPTY_PATH) }
+		if err = retry(func() error { return link(name) }); err == unix.EEXIST {
+			return d.replace(name, link)
+		}
+		if err == nil {
+			return nil
+		}
+	}
+	// Many file systems have no files without names. If it failed for another reason, this says so.
+	return d.replace(name, func(tmp string) error { return d.writeNew(tmp, data, mode) })
 }
 
-func (d *Dir) removeAll(name string) error {
-	err := d.Remove(name)
-	if !isErrno(err, unix.EISDIR) && !isErrno(err, unix.EPERM) {
-		return err
+// unnamed opens a new file in d that has no name yet, O_TMPFILE of open(2), and fills it. A run
+// that is killed before there is a name leaves nothing.
+func (d *Dir) unnamed(data []byte, mode uint32) (int, error) {
+	fd, err := eintr(func() (int, error) {
+		return unix.Openat(d.fd, ".", unix.O_WRONLY|unix.O_TMPFILE|unix.O_CLOEXEC, mode)
+	})
+	if err != nil {
+		return -1, err
 	}
-	sub, e := d.OpenDir(name)
-	if e != nil {
-		return err
+	if err := fill(fd, data, mode); err != nil {
+		unix.Close(fd)
+		return -1, err
 	}
-	defer sub.Close()
-	es, err := sub.Entries()
+	return fd, nil
+}
+
+// writeNew makes the file name. One that cannot be completed is removed.
+func (d *Dir) writeNew(name string, data []byte, mode uint32) error {
+	fd, err := d.openat(name, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL, mode)
 	if err != nil {
 		return err
 	}
-	for _, e := range es {
-		if err := sub.removeAll(e.Name); err != nil && !isErrno(err, unix.ENOENT) {
-			return err
-		}
+	err = fill(fd, data, mode)
+	if e := unix.Close(fd); err == nil {
+		err = e // some file systems find out only now that there is no space
 	}
-	return d.Rmdir(name)
+	if err != nil {
+		_ = retry(func() error { return unix.Unlinkat(d.fd, name, 0) })
+	}
+	return err
 }
 
-// RemoveEmptyParents removes the directories above p that are empty, from the
-// lowest up to, and without, stop.
-func (t *Tree) RemoveEmptyParents(p, stop string) {
-	for dir := path.Dir(p); dir != stop && strings.HasPrefix(dir, stop+"/"); dir = path.Dir(dir) {
-		d, err := t.OpenDir(path.Dir(dir))
-		if err != nil {
-			return
-		}
-		err = d.Rmdir(path.Base(dir))
-		d.Close()
-		if err != nil {
-			return
-		}
+// fill gives a new file its mode and contents.
+func fill(fd int, data []byte, mode uint32) error {
+	if err := retry(func() error { return unix.Fchmod(fd, mode) }); err != nil {
+		return err
 	}
+	for len(data) > 0 {
+		n, err := eintr(func() (int, error) { return unix.Write(fd, data) })
+		if err != nil {
+			return err
+		}
+		data = data[n:]
+	}
+	return nil
 }

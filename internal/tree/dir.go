@@ -4,61 +4,75 @@ import (
 	"bytes"
 	"encoding/binary"
 	"os"
-	"path"
 	"strings"
 
 	"golang.org/x/sys/unix"
 )
 
 // A Dir is a directory of a tree, held open: what is done through it is done
-// there, wherever it may be moved. Names are single components.
+// there, wherever it may be moved. Names are single components, everything else is EINVAL.
 type Dir struct {
 	t    *Tree
 	fd   int
 	path string // as it was asked for
+	read bool   // the file position has moved
 }
 
 // OpenDir opens the directory p, links followed inside the tree.
 func (t *Tree) OpenDir(p string) (*Dir, error) {
-	fd, err := t.open(p, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NONBLOCK, 0)
+	fd, err := t.open(p, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NONBLOCK)
 	if err != nil {
 		return nil, t.fail("open", p, err)
 	}
 	return &Dir{t: t, fd: fd, path: p}, nil
 }
 
-// MkdirAll opens the directory p after making it and its missing parents. A link
-// that leads nowhere is not filled with a directory: that is ENOENT.
+// MkdirAll opens the directory p after making it and its missing parents; mode
+// is subject to umask(2). Links on the way are followed. One that leads nowhere is
+// not filled with a directory: that is ENOENT, as it is for mkdir(2).
 func (t *Tree) MkdirAll(p string, mode uint32) (*Dir, error) {
-	p = path.Clean("/" + p)
-	var missing []string
-	d, err := t.OpenDir(p)
 	at := p
-	for isErrno(err, unix.ENOENT) && at != "/" {
-		missing = append(missing, path.Base(at))
-		at = path.Dir(at)
+	d, err := t.OpenDir(at)
+	for isErrno(err, unix.ENOENT) {
+		i := strings.LastIndexByte(strings.TrimRight(at, "/"), '/')
+		if i < 0 {
+			if at == "" {
+				return nil, err
+			}
+			i = 0
+		}
+		at = at[:i]
 		d, err = t.OpenDir(at)
 	}
 	if err != nil {
 		return nil, err
 	}
-	for i := len(missing) - 1; i >= 0; i-- {
-		name := missing[i]
-		if err := d.Mkdir(name, mode); err != nil && !isErrno(err, unix.EEXIST) {
-			d.Close()
-			return nil, err
+	for rest := p[len(at):]; ; {
+		var name string
+		if name, rest = cutComponent(rest); name == "" {
+			d.path = p
+			return d, nil
 		}
-		sub, err := d.OpenDir(name)
+		sub, err := d.descend(name, mode)
 		d.Close()
 		if err != nil {
-			if _, e := t.Stat(path.Join(d.path, name)); isErrno(e, unix.ENOENT) {
-				err = e
-			}
 			return nil, err
 		}
 		d = sub
 	}
-	return d, nil
+}
+
+// descend opens the directory name in d, made if need be, with links followed and ".." as the tree has it.
+func (d *Dir) descend(name string, mode uint32) (*Dir, error) {
+	at := d.path + "/" + name
+	if one(name) == nil {
+		if err := d.Mkdir(name, mode); err == nil {
+			return d.OpenDir(name)
+		} else if !isErrno(err, unix.EEXIST) {
+			return nil, err
+		}
+	}
+	return d.t.OpenDir(at)
 }
 
 func isErrno(err error, e unix.Errno) bool {
@@ -70,7 +84,7 @@ func isErrno(err error, e unix.Errno) bool {
 func (d *Dir) Path() string { return d.path }
 
 // Close releases the directory.
-func (d *Dir) Close() error { return unix.Close(d.fd) }
+func (d *Dir) Close() error { return closeFd(&d.fd) }
 
 func (d *Dir) fail(op, name string, err error) error {
 	return d.t.fail(op, d.path+"/"+name, err)
@@ -90,7 +104,7 @@ func (d *Dir) OpenDir(name string) (*Dir, error) {
 	if err != nil {
 		return nil, d.fail("open", name, err)
 	}
-	return &Dir{t: d.t, fd: fd, path: path.Join(d.path, name)}, nil
+	return &Dir{t: d.t, fd: fd, path: d.path + "/" + name}, nil
 }
 
 func (d *Dir) openat(name string, flags int, mode uint32) (int, error) {
@@ -108,7 +122,7 @@ func (d *Dir) Lstat(name string) (Stat, error) {
 		return Stat{}, d.fail("stat", name, err)
 	}
 	var st unix.Stat_t
-	if err := unix.Fstatat(d.fd, name, &st, unix.AT_SYMLINK_NOFOLLOW); err != nil {
+	if err := retry(func() error { return unix.Fstatat(d.fd, name, &st, unix.AT_SYMLINK_NOFOLLOW) }); err != nil {
 		return Stat{}, d.fail("stat", name, err)
 	}
 	return newStat(&st), nil
@@ -125,6 +139,13 @@ func (d *Dir) Readlink(name string) (string, error) {
 
 // ReadFile is Tree.ReadFile for a name in d; a link is ELOOP.
 func (d *Dir) ReadFile(name string, limit int64) ([]byte, Stat, error) {
+	st, err := d.Lstat(name) // no device is opened to find out that it is one: a watchdog would start
+	if err != nil {
+		return nil, st, err
+	}
+	if err := readable(st.Kind); err != nil || st.Kind != Regular {
+		return nil, st, d.fail("read", name, err)
+	}
 	fd, err := d.openat(name, readFlags, 0)
 	if err != nil {
 		return nil, Stat{}, d.fail("open", name, err)
@@ -142,9 +163,12 @@ type Entry struct {
 
 // Entries lists d in the order of the file system, getdents64(2). The file position is d's own.
 func (d *Dir) Entries() ([]Entry, error) {
-	if _, err := unix.Seek(d.fd, 0, 0); err != nil {
-		return nil, d.fail("read", "", err)
+	if d.read {
+		if _, err := unix.Seek(d.fd, 0, 0); err != nil {
+			return nil, d.fail("read", "", err)
+		}
 	}
+	d.read = true
 	var out []Entry
 	buf := d.t.buffer()
 	for {

@@ -6,10 +6,8 @@ package tree
 
 import (
 	"os"
-	"path/filepath"
 	"strings"
 	"sync/atomic"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -37,13 +35,11 @@ func Open(path string) (*Tree, error) {
 	if path == "" {
 		path = "/"
 	}
-	path, err := filepath.Abs(path)
+	path, err := Abs(path)
 	if err != nil {
 		return nil, err
 	}
-	fd, err := eintr(func() (int, error) {
-		return unix.Open(path, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
-	})
+	fd, err := openat(unix.AT_FDCWD, path, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC)
 	if err != nil {
 		return nil, &os.PathError{Op: "open", Path: path, Err: err}
 	}
@@ -54,11 +50,43 @@ func Open(path string) (*Tree, error) {
 	return t, nil
 }
 
+// Abs makes path absolute and takes out what says nothing: "//", "/./" and slashes at
+// the end. Unlike filepath.Abs it leaves "..", which, after a link, is not where the text has it.
+func Abs(path string) (string, error) {
+	if !strings.HasPrefix(path, "/") {
+		wd, err := os.Getwd()
+		if err != nil {
+			return "", err
+		}
+		path = wd + "/" + path
+	}
+	var b strings.Builder
+	for name := range strings.SplitSeq(path, "/") {
+		if name != "" && name != "." {
+			b.WriteByte('/')
+			b.WriteString(name)
+		}
+	}
+	if b.Len() == 0 {
+		return "/", nil
+	}
+	return b.String(), nil
+}
+
 // ShowAs makes messages name the tree's files below prefix instead of where they are.
 func (t *Tree) ShowAs(prefix string) { t.prefix = prefix }
 
-// Close releases the root.
-func (t *Tree) Close() error { return unix.Close(t.fd) }
+// Close releases the root. What comes after it fails with EBADF.
+func (t *Tree) Close() error { return closeFd(&t.fd) }
+
+// closeFd closes a file descriptor once: its number may be another file's by the next time.
+func closeFd(fd *int) error {
+	n := *fd
+	if *fd = -1; n < 0 {
+		return unix.EBADF
+	}
+	return unix.Close(n)
+}
 
 // Prefix is the path of the root as users see it, "" for "/".
 func (t *Tree) Prefix() string { return t.prefix }
@@ -119,7 +147,7 @@ func newStat(st *unix.Stat_t) Stat {
 
 func statFd(fd int) (Stat, error) {
 	var st unix.Stat_t
-	if err := unix.Fstat(fd, &st); err != nil {
+	if err := retry(func() error { return unix.Fstat(fd, &st) }); err != nil {
 		return Stat{}, err
 	}
 	return newStat(&st), nil
@@ -132,7 +160,7 @@ func (t *Tree) Stat(p string) (Stat, error) { return t.stat(p, 0) }
 func (t *Tree) Lstat(p string) (Stat, error) { return t.stat(p, unix.O_NOFOLLOW) }
 
 func (t *Tree) stat(p string, flags int) (Stat, error) {
-	fd, err := t.open(p, unix.O_PATH|flags, 0)
+	fd, err := t.open(p, unix.O_PATH|flags)
 	if err != nil {
 		return Stat{}, t.fail("stat", p, err)
 	}
@@ -143,7 +171,7 @@ func (t *Tree) stat(p string, flags int) (Stat, error) {
 
 // Readlink returns the target of the link p as it is written.
 func (t *Tree) Readlink(p string) (string, error) {
-	fd, err := t.open(p, unix.O_PATH|unix.O_NOFOLLOW, 0)
+	fd, err := t.open(p, unix.O_PATH|unix.O_NOFOLLOW)
 	if err != nil {
 		return "", t.fail("readlink", p, err)
 	}
@@ -165,7 +193,7 @@ func (t *Tree) ReadFile(p string, limit int64) ([]byte, Stat, error) {
 	if err := readable(st.Kind); err != nil || st.Kind != Regular {
 		return nil, st, t.fail("read", p, err)
 	}
-	fd, err := t.open(p, readFlags, 0)
+	fd, err := t.open(p, readFlags)
 	if err != nil {
 		return nil, st, t.fail("open", p, err)
 	}
@@ -220,30 +248,5 @@ func readAll(fd int, limit int64) ([]byte, Stat, error) {
 		if len(data) == cap(data) {
 			data = append(data, 0)[:len(data)]
 		}
-	}
-}
-
-// Lock waits up to wait for other processes that hold the lock of this tree and
-// takes it, flock(2) on the root directory itself: nothing is left on disk. Any
-// user who may read the directory may hold it, therefore the bound; ETIMEDOUT says
-// that it was reached. On a file system without locks there is none, and no error.
-func (t *Tree) Lock(wait time.Duration) (unlock func(), err error) {
-	fd, err := eintr(func() (int, error) {
-		return unix.Openat(t.fd, ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
-	})
-	if err != nil {
-		return nil, t.fail("lock", "/", err)
-	}
-	until := time.Now().Add(wait)
-	for pause := time.Millisecond; ; pause = min(2*pause, 50*time.Millisecond) {
-		err := unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB)
-		switch {
-		case err == nil, err != unix.EWOULDBLOCK && err != unix.EINTR:
-			return func() { unix.Close(fd) }, nil
-		case time.Now().After(until):
-			unix.Close(fd)
-			return nil, t.fail("lock", "/", unix.ETIMEDOUT)
-		}
-		time.Sleep(pause)
 	}
 }
