@@ -2,7 +2,6 @@ package control
 
 import (
 	"errors"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -10,6 +9,7 @@ import (
 	"ctl/enable"
 	"ctl/internal/cli"
 	"ctl/internal/term"
+	"ctl/internal/tree"
 	"ctl/internal/unit"
 )
 
@@ -241,7 +241,7 @@ func setRoot(c *Call, v string) error {
 	if v == "" {
 		return nil
 	}
-	abs, err := filepath.Abs(v)
+	abs, err := tree.Abs(v)
 	if err != nil {
 		return Failure{"determine working directory", err}
 	}

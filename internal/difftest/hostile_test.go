@@ -121,3 +121,35 @@ func TestFifo(t *testing.T) {
 		t.Errorf("%d %q", r.Exit, r.Stderr)
 	}
 }
+
+// TestFakechroot: a static program does not load fakechroot's library, and would
+// write to the host (36).
+func TestFakechroot(t *testing.T) {
+	bin, err := oracle.Ctl()
+	if err != nil {
+		t.Fatal(err)
+	}
+	root := t.TempDir()
+	var s scenario
+	s.file(usr+"fake.service", "[Install]\nWantedBy=x.target\n")
+	s.file("/sub"+usr+"fake.service", "[Install]\nWantedBy=x.target\n")
+	s.file(usr+"x.target", "[Unit]\n")
+	s.build(t, root)
+	env := []string{"FAKECHROOT_BASE=" + root}
+	for _, c := range []struct {
+		args, link, stderr string
+	}{
+		{"enable fake", etc + "x.target.wants/fake.service", "Created symlink '/etc/systemd/system/x.target.wants/fake.service' → '/usr/lib/systemd/system/fake.service'.\n"},
+		{"--root=/ mask other", etc + "other.service", "Created symlink '/etc/systemd/system/other.service' → '/dev/null'.\n"},
+		{"--root=/sub mask third", "/sub" + etc + "third.service", "Created symlink '/sub/etc/systemd/system/third.service' → '/dev/null'.\n"},
+		{"start fake", "", "Running in chroot, ignoring command 'start'\n"},
+	} {
+		r := oracle.Installed(bin).Run(t, "/", env, strings.Fields(c.args)...)
+		if r.Exit != 0 || r.Stderr != c.stderr {
+			t.Errorf("%s: %d %q, want %q", c.args, r.Exit, r.Stderr, c.stderr)
+		}
+		if _, err := os.Lstat(root + c.link); err != nil {
+			t.Error(err)
+		}
+	}
+}
