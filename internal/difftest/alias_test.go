@@ -1,14 +1,10 @@
 package difftest
 
-import (
-	"testing"
-
-	"ctl/internal/oracle"
-)
+import "testing"
 
 // TestAliases gives a plain unit, a template and an instance every form of alias, each alone.
 func TestAliases(t *testing.T) {
-	ref, ctl := oracle.Programs(t)
+	st := outside(t)
 	for _, word := range []string{
 		"a.service", "alias.service", "alias.socket", "alias.mount", "alias.automount", "alias.swap", "alias.slice", "alias.scope", "alias.device",
 		"alias@.service", "alias@i.service", "alias@j.service", "alias@%i.service", "%p-alias@.service", "alias@.socket", "alias@i.socket",
@@ -28,7 +24,7 @@ func TestAliases(t *testing.T) {
 		for _, u := range []string{"a", "t@", "t@i"} {
 			one := s
 			one.commands = [][]string{{"enable", u}, {"is-enabled", u}, {"disable", u}}
-			if d := one.compare(t, ref, ctl); d != "" {
+			if d := one.compare(t, st); d != "" {
 				t.Errorf("Alias=%s in %s\n%s", word, u, d)
 			}
 		}

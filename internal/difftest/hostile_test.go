@@ -74,7 +74,7 @@ func TestHostile(t *testing.T) {
 
 // TestBadFiles feeds units that are too large, binary, or no files at all.
 func TestBadFiles(t *testing.T) {
-	ref, ctl := oracle.Programs(t)
+	st := outside(t)
 	s := scenario{}
 	s.file(usr+"big.service", "[Unit]\nX="+strings.Repeat("a", 1<<20)+"\n[Install]\nWantedBy=x.target\n")
 	s.file(usr+"long.service", "[Unit]\n"+strings.Repeat("X="+strings.Repeat("a", 4000)+"\\\n", 400)+"\n[Install]\nWantedBy=x.target\n")
@@ -94,7 +94,7 @@ func TestBadFiles(t *testing.T) {
 	for _, c := range s.commands {
 		one := s
 		one.commands = [][]string{c}
-		if d := one.compare(t, ref, ctl); d != "" {
+		if d := one.compare(t, st); d != "" {
 			if len(d) > 2000 {
 				d = d[:2000]
 			}

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -302,4 +303,11 @@ func (p place) known(answer string) bool {
 		return strings.Contains(p.env, "SYSTEMD_OFFLINE=1")
 	}
 	return false
+}
+
+// sortedLines sorts the lines, and keeps one of equal ones.
+func sortedLines(s string) string {
+	l := strings.Split(s, "\n")
+	slices.Sort(l)
+	return strings.Join(slices.Compact(l), "\n")
 }

@@ -1,7 +1,6 @@
 package difftest
 
 import (
-	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -16,7 +15,7 @@ import (
 // TestRandom runs random verbs on random trees. CTL_SEED is the first seed,
 // CTL_SEQUENCES how many; CTL_FUZZTIME runs for a time instead.
 func TestRandom(t *testing.T) {
-	first, count := number("CTL_SEED", 1), number("CTL_SEQUENCES", 400)
+	first, count := number("CTL_SEED", 1), number("CTL_SEQUENCES", 500)
 	var until time.Time
 	if d, err := time.ParseDuration(os.Getenv("CTL_FUZZTIME")); err == nil {
 		until = time.Now().Add(d)
@@ -26,29 +25,44 @@ func TestRandom(t *testing.T) {
 		}
 		t.Logf("CTL_SEED=%d", first)
 	}
-	ref, ctl := oracle.Programs(t)
+	stages := [...]*stage{outside(t), inside(t)}
 	failures, commands := 0, 0
 	for seed := first; seed < first+count; seed++ {
 		if !until.IsZero() && time.Now().After(until) {
 			t.Logf("%d sequences", seed-first)
 			break
 		}
-		s := generate(seed)
+		st := stages[seed&1]
+		s := generate(seed, st)
 		commands += len(s.commands)
-		if seed%4 == 0 {
-			if d := s.foresees(t, ctl); d != "" {
-				t.Errorf("seed %d\n%s\n%s", seed, s, d)
+		if seed%4 < 2 && seed%8 < 4 {
+			if d := s.foresees(t, st); d != "" {
+				t.Errorf("seed %d\n%s\n%s", seed, s.archive(), d)
 			}
 		}
-		if d := s.compare(t, ref, ctl); d != "" {
-			s = s.shrink(t, ref, ctl)
-			t.Errorf("seed %d\n%s\n%s", seed, s, s.compare(t, ref, ctl))
-			if failures++; failures == 5 {
+		if s.compare(t, st) != "" {
+			s = s.shrink(t, st)
+			t.Errorf("seed %d, %s (CTL_CASE=%s)\n%s\n%s", seed, st, keep(t, seed, s), s.archive(), s.compare(t, st))
+			if failures++; failures == int(number("CTL_FAILURES", 5)) {
 				t.Fatal("enough")
 			}
 		}
 	}
 	t.Logf("%d commands", commands)
+}
+
+// keep saves what differs as a case that TestCases can run, and returns its name.
+func keep(t *testing.T, seed int64, s *scenario) string {
+	t.Helper()
+	dir := filepath.Join(oracle.Cache(), "differences")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	p := filepath.Join(dir, strconv.FormatInt(seed, 10)+".txtar")
+	if err := os.WriteFile(p, s.archive(), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return p
 }
 
 func number(name string, fallback int64) int64 {
@@ -58,81 +72,45 @@ func number(name string, fallback int64) int64 {
 	return fallback
 }
 
-// A generator makes a scenario from a seed.
+// A generator makes a scenario from a seed. What a stage is known to show a deviation
+// with is not generated for it; the cases of testdata have that.
 type generator struct {
 	*rand.Rand
-	s *scenario
-	// what the scenario has that the two are known to differ in, so that verbs
-	// that would show it are left out
+	s  *scenario
+	st *stage
+	// the scope's option, if any, and directories
+	scope         string
+	etc, run, usr string
+	presets       string
+	// what the scenario has
 	dropIns, generated bool
 }
 
-func generate(seed int64) *scenario {
-	g := generator{Rand: rand.New(rand.NewPCG(uint64(seed), 262)), s: &scenario{}}
+func generate(seed int64, st *stage) *scenario {
+	g := generator{Rand: rand.New(rand.NewPCG(uint64(seed), 262)), s: &scenario{}, st: st,
+		etc: etc, run: "/run/systemd/system/", usr: usr, presets: "systemd/system-preset/"}
+	switch n := g.IntN(20); {
+	case n == 0:
+		g.scope = "--global"
+	case n == 1 && st.chrooted:
+		g.scope = "--user"
+	}
+	if g.scope != "" {
+		g.etc, g.run, g.usr, g.presets = "/etc/systemd/user/", "/run/systemd/user/", "/usr/lib/systemd/user/", "systemd/user-preset/"
+	}
+	if g.scope == "--user" {
+		g.etc, g.run = "/root/.config/systemd/user/", "/run/user/0/systemd/user/"
+		g.s.env = append(g.s.env, "XDG_RUNTIME_DIR=/run/user/0")
+	}
 	g.tree()
 	for range 3 + g.IntN(6) {
-		g.s.commands = append(g.s.commands, g.command())
+		c := g.command()
+		if g.scope != "" {
+			c = append([]string{g.scope}, c...)
+		}
+		g.s.commands = append(g.s.commands, c)
 	}
 	return g.s
-}
-
-func pick[T any](g *generator, l ...T) T { return l[g.IntN(len(l))] }
-
-func (g *generator) chance(percent int) bool { return g.IntN(100) < percent }
-
-// stems and suffixes are few, so that names meet.
-func (g *generator) unit() string {
-	stem := pick(g, "a", "b", "c", "d", "e-f", "x")
-	if g.chance(25) {
-		stem += pick(g, "@", "@", "@i", "@j-k", "@i")
-	}
-	return stem + pick(g, ".service", ".service", ".service", ".socket", ".target", ".timer", ".path", ".service", ".mount", ".slice")
-}
-
-func (g *generator) target() string {
-	return pick(g, "multi-user.target", "t.target", "t@.target", "t@i.target", "c.service", "gone.target", "%i.target", "%p.target", "d.slice",
-		"bad name", "%z.target", "x%j.target", "t@%i.target", "multi-user.target", "multi-user.target")
-}
-
-func (g *generator) install(name string) string {
-	var b strings.Builder
-	b.WriteString("[Unit]\nDescription=x\n")
-	if g.chance(15) {
-		return b.String()
-	}
-	b.WriteString("[Install]\n")
-	for range g.IntN(4) {
-		switch g.IntN(9) {
-		case 0, 1, 2:
-			fmt.Fprintf(&b, "WantedBy=%s\n", g.words(g.target))
-		case 3:
-			fmt.Fprintf(&b, "RequiredBy=%s\n", g.words(g.target))
-		case 4:
-			fmt.Fprintf(&b, "UpheldBy=%s\n", g.words(g.target))
-		case 5:
-			fmt.Fprintf(&b, "Alias=%s\n", g.words(g.alias))
-		case 6:
-			fmt.Fprintf(&b, "Also=%s\n", g.words(g.unit))
-		case 7:
-			fmt.Fprintf(&b, "DefaultInstance=%s\n", pick(g, "i", "q", "%p", "", "i", "a/b"))
-		case 8:
-			b.WriteString(pick(g, "WantedBy=\n", "Alias=\n", "Foo=bar\n", "junk\n", "X-Foo=1\n", "# c\n", "[Foo]\n", "[X-Y]\nA=b\n", "=x\n", "RequiredBy=\n", "WantedBy=\"q\n", "Also=\n"))
-		}
-	}
-	return b.String()
-}
-
-func (g *generator) words(word func() string) string {
-	l := []string{word()}
-	for g.chance(25) {
-		l = append(l, word())
-	}
-	return strings.Join(l, " ")
-}
-
-func (g *generator) alias() string {
-	return pick(g, g.unit(), g.unit(), "al.service", "al2.service", "al@.service", "al.socket", "t.target.wants/"+g.unit(), "../x.service", "%p-x.service",
-		"u.target.requires/a.service", "a/b", "al@i.service")
 }
 
 const (
@@ -140,67 +118,21 @@ const (
 	usr = "/usr/lib/systemd/system/"
 )
 
-func (g *generator) tree() {
-	g.s.file(usr+"multi-user.target", "[Unit]\n")
-	if g.chance(50) {
-		g.s.file(usr+"t.target", "[Unit]\n")
-	}
-	if g.chance(30) {
-		g.s.file(usr+"t@.target", "[Unit]\n")
-	}
-	if g.chance(40) {
-		g.s.link(usr+"default.target", "multi-user.target")
-	}
-	for range 2 + g.IntN(6) {
-		n := g.unit()
-		g.s.file(pick(g, usr, usr, usr, usr, etc, "/run/systemd/system/", "/usr/local/lib/systemd/system/", "/opt/")+n, g.install(n))
-	}
-	if g.chance(12) {
-		g.generated = true
-		g.s.file(pick(g, "/run/systemd/generator/", "/run/systemd/transient/", "/run/systemd/generator.late/")+g.unit(), "[Install]\nWantedBy=multi-user.target\n")
-	}
-	for range g.IntN(4) {
-		dir := pick(g, etc, etc, etc, usr, "/run/systemd/system/")
-		switch g.IntN(6) {
-		case 0:
-			g.s.link(dir+g.unit(), "/dev/null")
-		case 1:
-			g.s.link(dir+g.unit(), usr+g.unit())
-		case 2:
-			g.s.link(dir+g.unit(), "/opt/"+g.unit())
-		case 3:
-			g.s.link(dir+pick(g, "multi-user.target", "t.target", "t@i.target", "gone.target")+pick(g, ".wants/", ".requires/", ".upholds/")+g.unit(), pick(g, usr, "../", "/opt/")+g.unit())
-		case 4:
-			g.s.file(dir+g.unit(), "")
-		case 5:
-			g.s.link(dir+g.unit(), pick(g, g.unit(), "sub/"+g.unit(), "../../../opt/"+g.unit(), "foo.txt"))
-		}
-	}
-	if g.chance(20) {
-		g.dropIns = true
-		for range 1 + g.IntN(2) {
-			g.s.file(pick(g, etc, usr, "/run/systemd/system/")+g.unit()+".d/"+pick(g, "10-a.conf", "20-b.conf", "x.txt"), g.install("x"))
-		}
-	}
-	for range g.IntN(3) {
-		var b strings.Builder
-		for range 1 + g.IntN(4) {
-			b.WriteString(pick(g, "enable ", "disable ", "disable ", "ignore ", "bogus ", "# ") + pick(g, g.unit(), "*.service", "a*", "[ab].*", "*", g.unit()+" i j") + "\n")
-		}
-		g.s.file(pick(g, "/usr/lib/systemd/system-preset/", "/etc/systemd/system-preset/")+pick(g, "10-a", "50-b", "90-c")+".preset", b.String())
-	}
-}
+func pick[T any](g *generator, l ...T) T { return l[g.IntN(len(l))] }
+
+func (g *generator) chance(percent int) bool { return g.IntN(100) < percent }
 
 // argument is what a user may name: mostly something there is.
 func (g *generator) argument() string {
 	if g.chance(70) && len(g.s.files) > 0 {
 		f := g.s.files[g.IntN(len(g.s.files))]
-		if n := filepath.Base(f.path); !strings.ContainsAny(n, " ") && strings.Contains(f.path, "systemd/system/") {
+		n := filepath.Base(f.path)
+		if !strings.ContainsAny(n, " ") && (strings.HasPrefix(f.path, g.etc) || strings.HasPrefix(f.path, g.usr) || strings.HasPrefix(f.path, g.run)) {
 			return n
 		}
 	}
 	if g.chance(6) {
-		return pick(g, "foo", "a b", "a*", "foo.bar", "@x.service", "nope.service", "x@.mount")
+		return pick(g, "foo", "a b", "a*", "foo.bar", "@x.service", "nope.service", "x@.mount", "", "ä", "a..service", ".service", "-.mount", "default.target")
 	}
 	return g.unit()
 }
@@ -218,47 +150,60 @@ func (g *generator) command() []string {
 	for _, o := range []struct {
 		option  string
 		percent int
-	}{{"--runtime", 8}, {"-f", 10}, {"-q", 6}, {"--no-warn", 4}, {"--now", 3}, {"--no-reload", 3}} {
+	}{{"--runtime", 8}, {"-f", 10}, {"-q", 6}, {"--no-warn", 4}, {"--now", 3}, {"--no-reload", 3}, {"--root=/", 10}} {
+		if o.option == "--root=/" && (!g.st.chrooted || g.scope == "--user") {
+			continue
+		}
 		if g.chance(o.percent) {
 			c = append(c, o.option)
 		}
 	}
 	verbs := []string{"enable", "enable", "enable", "disable", "disable", "mask", "unmask", "is-enabled", "is-enabled", "revert",
 		"add-wants", "add-requires", "set-default", "get-default", "list-unit-files", "list-unit-files", "link"}
-	if !g.dropIns {
-		verbs = append(verbs, "reenable")
+	if !g.dropIns || g.st.chrooted { // 6
+		verbs = append(verbs, "reenable", "reenable")
 	}
-	if !g.generated {
+	if !g.generated { // 11
 		verbs = append(verbs, "preset", "preset", "preset-all", "preset-all")
 	}
 	verb := pick(g, verbs...)
 	c = append(c, verb)
 	switch verb {
-	case "get-default", "preset-all":
-		if verb == "preset-all" && g.chance(30) {
+	case "preset", "preset-all":
+		if g.chance(30) {
 			c = append(c, "--preset-mode="+pick(g, "full", "enable-only", "disable-only"))
 		}
+		if verb == "preset" {
+			c = append(c, g.arguments()...)
+		}
+	case "get-default":
 	case "list-unit-files":
 		if g.chance(20) {
 			c = append(c, pick(g, "a*", "*.service", g.unit()))
 		}
-		if g.chance(20) {
-			c = append(c, pick(g, "--state=enabled", "-t", "--output=json", "-ojson-pretty", "--no-legend", "--state=bad,disabled"))
-			if c[len(c)-1] == "-t" {
-				c = append(c, "service,target")
-			}
+		if g.chance(30) {
+			c = append(c, pick(g, []string{"--state=enabled"}, []string{"-t", "service,target"}, []string{"--output=json"}, []string{"-ojson-pretty"},
+				[]string{"--no-legend"}, []string{"--state=bad,disabled"}, []string{"--full", "--plain", "-a"}, []string{"--legend=yes", "-q"})...)
 		}
 	case "set-default":
-		c = append(c, pick(g, "multi-user", "t.target", "t@i.target", g.unit()))
+		c = append(c, pick(g, "multi-user", "t.target", "t@i.target", g.unit(), "default.target"))
 	case "add-wants", "add-requires":
-		c = append(c, pick(g, "multi-user.target", "t", "t@.target", "t@i.target", "c.service", "gone.target"))
+		c = append(c, pick(g, "multi-user.target", "t", "t@.target", "t@i.target", "c.service", "gone.target", "d.slice", "a b"))
 		c = append(c, g.arguments()...)
 	case "link":
 		c = append(c, "/opt/"+g.unit())
-	case "enable":
-		if g.chance(8) && !g.dropIns {
+	case "is-enabled":
+		if g.chance(15) && g.st.chrooted { // 8
+			c = append(c, "--full")
+		}
+		c = append(c, g.arguments()...)
+	case "enable", "reenable":
+		switch {
+		case g.chance(8) && (!g.dropIns || g.st.chrooted): // 6
 			c = append(c, "/opt/"+g.unit())
-		} else {
+		case g.chance(5) && g.st.chrooted && !g.dropIns: // 5, 6
+			c = append(c, g.usr+g.unit())
+		default:
 			c = append(c, g.arguments()...)
 		}
 	default:

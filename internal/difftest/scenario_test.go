@@ -4,6 +4,8 @@ package difftest
 
 import (
 	"fmt"
+	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -16,16 +18,20 @@ import (
 
 func TestMain(m *testing.M) { oracle.Main(m) }
 
-// A scenario is a tree and commands to be run on it one after the other.
+// A scenario is a tree and commands to be run on it one after the other. In commands,
+// the environment and links $R stands for the tree.
 type scenario struct {
 	files    []file
 	commands [][]string
 	env      []string
-	noRoot   bool // the commands name their own --root=
+	input    string              // what the commands read
+	expected map[int]expectation // what ctl does otherwise, by the number of the command
 }
 
+// A file is what is at a path: a link if it has a target, else a file with the text, or what kind says.
 type file struct {
 	path, text, target string
+	kind               fs.FileMode
 }
 
 func (s *scenario) file(path, text string) { s.add(file{path: path, text: text}) }
@@ -38,142 +44,177 @@ func (s *scenario) add(f file) {
 	}
 }
 
-// String is the scenario as a shell script.
-func (s *scenario) String() string {
-	var b strings.Builder
+// state is the tree as it is made for a stage; a chroot has a /dev/null.
+func (s *scenario) state(st *stage) oracle.State {
+	m := s.tree(st.shown())
+	if st.chrooted && parents(m, "/dev") {
+		m["/dev/null"] = oracle.Entry{Mode: kinds[1].kind | 0o666}
+	}
+	return m
+}
+
+// tree is the files of a tree at root. One that another is in the way of is left out.
+func (s *scenario) tree(root string) oracle.State {
+	m := make(oracle.State)
 	for _, f := range s.files {
-		fmt.Fprintf(&b, "mkdir -p $R%s; ", filepath.Dir(f.path))
-		if f.target != "" {
-			fmt.Fprintf(&b, "ln -s '%s' '%s'\n", f.target, "$R"+f.path)
-		} else {
-			fmt.Fprintf(&b, "printf %%s %q > '%s'\n", f.text, "$R"+f.path)
+		if !parents(m, filepath.Dir(f.path)) {
+			continue
+		}
+		if _, ok := m[f.path]; ok {
+			continue
+		}
+		switch {
+		case f.target != "":
+			m[f.path] = oracle.Entry{Mode: fs.ModeSymlink, Text: strings.ReplaceAll(f.target, "$R", root)}
+		case f.kind != 0:
+			m[f.path] = oracle.Entry{Mode: f.kind | 0o755}
+		default:
+			m[f.path] = oracle.Entry{Mode: 0o644, Text: f.text}
 		}
 	}
-	for _, c := range s.commands {
-		fmt.Fprintf(&b, "systemctl --root=$R %s\n", strings.Join(c, " "))
+	return m
+}
+
+// parents adds dir and those above it. It reports whether they are directories.
+func parents(m oracle.State, dir string) bool {
+	if dir == "/" {
+		return true
 	}
-	return b.String()
+	if e, ok := m[dir]; ok {
+		return e.Mode.IsDir()
+	}
+	if !parents(m, filepath.Dir(dir)) {
+		return false
+	}
+	m[dir] = oracle.Entry{Mode: fs.ModeDir | 0o755}
+	return true
 }
 
 // build makes the tree at root.
 func (s *scenario) build(t testing.TB, root string) {
 	t.Helper()
-	check := func(err error) {
-		if err != nil {
-			t.Fatal(err)
-		}
+	if err := s.tree(root).Write(root); err != nil {
+		t.Fatal(err)
 	}
-	check(os.MkdirAll(root, 0o755))
-	for _, f := range s.files {
-		p := root + f.path
-		if os.MkdirAll(filepath.Dir(p), 0o755) != nil {
-			continue // something is in the way; it is for both
-		}
-		if f.target != "" {
-			_ = os.Symlink(f.target, p)
-		} else {
-			_ = os.WriteFile(p, []byte(f.text), 0o644)
-		}
+}
+
+// A stage is where scenarios are performed: a directory in memory for the tree, and the two programs.
+type stage struct {
+	root     string
+	ref, ctl oracle.Program
+	chrooted bool         // the programs run in the tree, not with --root=
+	current  oracle.State // what is at root now, as it was written, or nil
+}
+
+// outside is a stage with --root=.
+func outside(t testing.TB) *stage {
+	t.Helper()
+	ref, ctl := oracle.Programs(t)
+	return &stage{root: oracle.Scratch(t) + "/r", ref: ref, ctl: ctl}
+}
+
+// inside is a stage in a chroot, without /proc.
+func inside(t testing.TB) *stage {
+	t.Helper()
+	st := outside(t)
+	oracle.NeedRoot(t, "a chroot")
+	st.chrooted = true
+	var err error
+	if st.ref, err = st.ref.In(st.root); err != nil {
+		t.Fatal(err)
 	}
+	if st.ctl, err = st.ctl.In(st.root); err != nil {
+		t.Fatal(err)
+	}
+	return st
+}
+
+// shown is the root as the programs see it.
+func (st *stage) shown() string {
+	if st.chrooted {
+		return ""
+	}
+	return st.root
+}
+
+func (st *stage) String() string {
+	if st.chrooted {
+		return "in a chroot"
+	}
+	return "with --root="
 }
 
 // A step is what one command came to.
 type step struct {
 	oracle.Result
-	tree map[string]string
+	tree oracle.State
 }
 
-// run builds the tree at root, runs all commands and removes it again.
-func (s *scenario) run(t testing.TB, p oracle.Program, root string) []step {
+// perform runs one command on the tree in the given state.
+func (st *stage) perform(t testing.TB, p oracle.Program, s *scenario, state oracle.State, command []string) step {
 	t.Helper()
-	defer os.RemoveAll(root)
-	s.build(t, root)
-	var steps []step
-	for _, c := range s.commands {
-		args := c
-		if !s.noRoot {
-			args = append([]string{"--root=" + root}, c...)
+	if st.current == nil || !maps.Equal(st.current, state) {
+		if err := os.MkdirAll(st.root, 0o755); err != nil {
+			t.Fatal(err)
 		}
-		r := p.Run(t, "/", s.env, args...)
-		steps = append(steps, step{r, oracle.Snapshot(root)})
+		if err := oracle.Clear(st.root); err != nil {
+			t.Fatal(err)
+		}
+		if err := state.Write(st.root); err != nil {
+			t.Fatal(err)
+		}
 	}
-	return steps
+	expand := func(l []string) []string {
+		l = slices.Clone(l)
+		for i := range l {
+			l[i] = strings.ReplaceAll(l[i], "$R", st.shown())
+		}
+		return l
+	}
+	args := expand(command)
+	if !st.chrooted && !slices.ContainsFunc(args, func(a string) bool { return strings.HasPrefix(a, "--root") }) {
+		args = append([]string{"--root=" + st.root}, args...)
+	}
+	r := p.RunInput(t, "/", expand(s.env), s.input, args...)
+	after := oracle.Snapshot(st.root)
+	if st.current = state; !maps.Equal(after, state) {
+		st.current = nil
+	}
+	return step{r, after}
 }
 
-// foresees runs each command of ctl with --dry-run first: that changes nothing, and
-// exits as the real run does; what it says would be made and removed is.
-func (s *scenario) foresees(t testing.TB, ctl oracle.Program) string {
+// compare performs every command with both programs, each on the tree that the reference
+// left the command before. It returns the first difference that is none of the deviations.
+func (s *scenario) compare(t testing.TB, st *stage) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "difftest-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer os.RemoveAll(dir)
-	root := dir + "/r"
-	s.build(t, root)
-	for _, c := range s.commands {
-		before := oracle.Snapshot(root)
-		dry := ctl.Run(t, "/", s.env, append([]string{"--root=" + root, "--dry-run"}, c...)...)
-		json := ctl.Run(t, "/", s.env, append([]string{"--root=" + root, "--dry-run", "--output=json"}, c...)...)
-		if d := oracle.Diff(before, oracle.Snapshot(root)); d != "" {
-			return strings.Join(c, " ") + ": a dry run changed the tree:\n" + d
-		}
-		real := ctl.Run(t, "/", s.env, append([]string{"--root=" + root}, c...)...)
-		after := oracle.Snapshot(root)
-		if dry.Exit != real.Exit || json.Exit != real.Exit {
-			return fmt.Sprintf("%s: exits %d, dry %d, as JSON %d\n%s%s", strings.Join(c, " "), real.Exit, dry.Exit, json.Exit, dry.Stdout, dry.Stderr)
-		}
-		for line := range strings.Lines(dry.Stdout) {
-			f := strings.SplitN(line, "'", 3)
-			if len(f) < 3 {
-				continue
-			}
-			_, there := after[strings.TrimPrefix(f[1], root)]
-			if (f[0] == "create " || f[0] == "replace ") && !there {
-				return strings.Join(c, " ") + ": was not made: " + line
-			}
-		}
-	}
-	return ""
-}
-
-// compare runs both programs, each on its own copy at the same path, and
-// returns the first difference that is none of the deviations.
-func (s *scenario) compare(t testing.TB, ref, ctl oracle.Program) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("", "difftest-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer os.RemoveAll(dir)
-	root := dir + "/r"
-	a, b := s.run(t, ref, root), s.run(t, ctl, root)
+	state := s.state(st)
 	for i, c := range s.commands {
-		d, diverged := differ(c, a[i], b[i])
+		a := st.perform(t, st.ref, s, state, c)
+		b := st.perform(t, st.ctl, s, state, c)
+		var d string
+		if e, ok := s.expected[i]; ok && e.on(st) {
+			d = e.check(st, a, b)
+		} else {
+			d = differ(st, c, a, b)
+		}
 		if d != "" {
-			return fmt.Sprintf("systemctl %s\n%s", strings.Join(c, " "), strings.ReplaceAll(d, root, "$R"))
+			if st.root != "" {
+				d = strings.ReplaceAll(d, st.root, "$R")
+			}
+			return fmt.Sprintf("%s: systemctl %s\n%s", st, strings.Join(c, " "), d)
 		}
-		if diverged {
-			return ""
-		}
+		state = a.tree
 	}
 	return ""
 }
 
-// differ compares what one command came to. diverged: by a known deviation the
-// trees are no longer the same, and what follows says nothing.
-func differ(command []string, a, b step) (difference string, diverged bool) {
+// differ compares what one command came to.
+func differ(st *stage, command []string, a, b step) string {
 	verb := verbOf(command)
-	if known, diverged := deviation(verb, a, b); known {
-		return "", diverged
-	}
-	ae, be := a.Stderr, b.Stderr
-	if verb == "preset-all" {
-		// A unit that an earlier one has in its Also= is not looked at again: 15.
-		ae, be = refused.ReplaceAllString(ae, ""), refused.ReplaceAllString(be, "")
-	}
-	if walks(verb) {
-		ae, be = sortedLines(ae), sortedLines(be)
+	a.Stderr, b.Stderr = once(verb, a.Stderr, b.Stderr)
+	a.Stderr, b.Stderr = sortedRemovals(a.Stderr), sortedRemovals(b.Stderr)
+	if !st.chrooted && leftovers(verb, a, &b) {
+		a.tree = b.tree
 	}
 	var l []string
 	add := func(what, x, y string) {
@@ -183,11 +224,11 @@ func differ(command []string, a, b step) (difference string, diverged bool) {
 	}
 	add("exit", fmt.Sprint(a.Exit), fmt.Sprint(b.Exit))
 	add("stdout", a.Stdout, b.Stdout)
-	add("stderr", ae, be)
+	add("stderr", a.Stderr, b.Stderr)
 	if d := oracle.Diff(a.tree, b.tree); d != "" {
 		l = append(l, "tree: - the reference, + ctl:\n"+d)
 	}
-	return strings.Join(l, "\n"), false
+	return strings.Join(l, "\n")
 }
 
 func verbOf(command []string) string {
@@ -199,96 +240,174 @@ func verbOf(command []string) string {
 	return ""
 }
 
-// walks tells whether the reference's output has the order of directories, or says
-// an error several times (docs/deviations.md, 14 and 15).
-func walks(verb string) bool {
-	switch verb {
-	case "disable", "reenable", "preset", "preset-all", "unmask", "revert", "list-unit-files":
-		return true
-	}
-	return false
-}
-
-// sortedLines sorts the lines, and keeps one of equal ones.
-func sortedLines(s string) string {
-	l := strings.Split(s, "\n")
-	slices.Sort(l)
-	return strings.Join(slices.Compact(l), "\n")
-}
-
-var refused = regexp.MustCompile(`(?m)^Failed to preset all unit: Unit .* is (masked|transient or generated)\n`)
-
-var aborted = regexp.MustCompile(`(?m)^Failed to preset(?: all)? unit [^:]+: `)
-
-// deviation recognises what the two are known and meant to differ in.
-func deviation(verb string, a, b step) (known, diverged bool) {
-	same := oracle.Diff(a.tree, b.tree) == ""
-	switch verb {
-	case "preset-all", "preset":
-		// The order of directories decides what comes before the unit that ends it all,
-		// and which of two units gets a name that both want.
-		if a.Exit == b.Exit && (aborted.MatchString(a.Stderr) && aborted.MatchString(b.Stderr) ||
-			strings.Contains(a.Stderr, "already exists and is a symlink") ||
-			strings.Contains(a.Stderr, "Invalid specifier") || strings.Contains(b.Stderr, "already exists and is a symlink")) {
-			return true, !same
+// once leaves out what a says a second time: a failure, and what is wrong with a file each
+// time that the reference reads it (docs/deviations.md, 14). What b repeats more often than a stays.
+func once(verb, a, b string) (string, string) {
+	repeats := func(line string) bool {
+		if aboutFile.MatchString(line) {
+			return true
 		}
+		switch verb {
+		case "disable", "reenable", "preset", "preset-all":
+			return strings.HasPrefix(line, "Failed to ")
+		}
+		return false
+	}
+	drop := func(s string, spared func(string) bool) string {
+		var kept strings.Builder
+		said := make(map[string]bool)
+		for line := range strings.Lines(s) {
+			if !said[line] || !repeats(line) || spared(line) {
+				kept.WriteString(line)
+			}
+			said[line] = true
+		}
+		return kept.String()
+	}
+	more := func(line string) bool { return strings.Count(b, line) > strings.Count(a, line) }
+	return drop(a, more), drop(b, more)
+}
+
+var aboutFile = regexp.MustCompile(`^/[^ ]+(:[0-9]+)?: `)
+
+// sortedRemovals sorts the removals that follow each other; the reference removes in several rounds (15).
+func sortedRemovals(stderr string) string {
+	lines := strings.SplitAfter(stderr, "\n")
+	from := 0
+	for i, line := range lines {
+		if !strings.HasPrefix(line, "Removed ") {
+			slices.Sort(lines[from:i])
+			from = i + 1
+		}
+	}
+	return strings.Join(lines, "")
+}
+
+// leftovers tells whether the two differ in what 31 says: with --root= the reference leaves
+// links that lead to a link it removed. It then takes their removal out of what ctl said.
+func leftovers(verb string, a step, b *step) bool {
+	switch verb {
 	case "disable", "unmask", "revert", "reenable":
-		// With --root= the reference leaves links that lead to a link it removed.
-		if !same && leftovers(a.tree, b.tree) {
-			return true, true
-		}
+	default:
+		return false
 	}
-	return false, false
-}
-
-// leftovers tells whether all that a has more than b are links to nothing, and their directories.
-func leftovers(a, b map[string]string) bool {
-	for p, v := range b {
-		if a[p] != v {
+	more := false
+	stderr := b.Stderr
+	for p, e := range b.tree {
+		if a.tree[p] != e {
 			return false
 		}
 	}
-	for p, v := range a {
-		if _, ok := b[p]; ok {
+	for p, e := range a.tree {
+		if _, ok := b.tree[p]; ok || e.Mode.IsDir() {
 			continue
 		}
-		if strings.HasPrefix(v, "d") {
-			continue
-		}
-		target, isLink := strings.CutPrefix(v, "→ ")
-		if !isLink {
+		if e.Mode&fs.ModeSymlink == 0 {
 			return false
 		}
+		target := e.Text
 		if !filepath.IsAbs(target) {
 			target = filepath.Join(filepath.Dir(p), target)
 		}
-		if _, ok := b[target]; ok {
+		if _, ok := b.tree[target]; ok {
 			return false
 		}
+		more = true
+		var kept strings.Builder
+		for line := range strings.Lines(stderr) {
+			if !strings.HasPrefix(line, "Removed ") || !strings.HasSuffix(line, p+"'.\n") {
+				kept.WriteString(line)
+			}
+		}
+		if kept.Len() == len(stderr) && stderr != "" {
+			return false
+		}
+		stderr = kept.String()
 	}
-	return true
+	if more {
+		b.Stderr = stderr
+	}
+	return more
+}
+
+// foresees runs each command of ctl with --dry-run first: that changes nothing, and
+// exits as the real run does; what it says would be made and removed is.
+func (s *scenario) foresees(t testing.TB, st *stage) string {
+	t.Helper()
+	state := s.state(st)
+	for _, c := range s.commands {
+		dry := st.perform(t, st.ctl, s, state, append([]string{"--dry-run"}, c...))
+		json := st.perform(t, st.ctl, s, state, append([]string{"--dry-run", "--output=json"}, c...))
+		name := strings.Join(c, " ")
+		if d := oracle.Diff(state, dry.tree) + oracle.Diff(state, json.tree); d != "" {
+			return name + ": a dry run changed the tree:\n" + d
+		}
+		real := st.perform(t, st.ctl, s, state, c)
+		if dry.Exit != real.Exit || json.Exit != real.Exit {
+			return fmt.Sprintf("%s: exits %d, dry %d, as JSON %d\n%s%s", name, real.Exit, dry.Exit, json.Exit, dry.Stdout, dry.Stderr)
+		}
+		for line := range strings.Lines(dry.Stdout) {
+			f := strings.SplitN(line, "'", 3)
+			if len(f) < 3 {
+				continue
+			}
+			_, there := real.tree[strings.TrimPrefix(f[1], st.shown())]
+			if (f[0] == "create " || f[0] == "replace ") && !there {
+				return name + ": was not made: " + line
+			}
+			if f[0] == "remove " && there && !strings.Contains(dry.Stdout, "create '"+f[1]+"'") {
+				return name + ": was not removed: " + line
+			}
+		}
+		state = real.tree
+	}
+	return ""
 }
 
 // shrink drops files and commands as long as the difference stays.
-func (s *scenario) shrink(t testing.TB, ref, ctl oracle.Program) *scenario {
+func (s *scenario) shrink(t testing.TB, st *stage) *scenario {
+	t.Helper()
 	for again := true; again; {
 		again = false
-		for i := range s.commands {
+		for i := len(s.commands) - 1; i >= 0 && len(s.commands) > 1; i-- {
 			c := *s
 			c.commands = slices.Delete(slices.Clone(s.commands), i, i+1)
-			if c.compare(t, ref, ctl) != "" {
+			if c.compare(t, st) != "" {
 				s, again = &c, true
-				break
+			}
+		}
+		for i := len(s.files) - 1; i >= 0; i-- {
+			c := *s
+			c.files = slices.Delete(slices.Clone(s.files), i, i+1)
+			if c.compare(t, st) != "" {
+				s, again = &c, true
 			}
 		}
 		for i := range s.files {
-			c := *s
-			c.files = slices.Delete(slices.Clone(s.files), i, i+1)
-			if c.compare(t, ref, ctl) != "" {
-				s, again = &c, true
-				break
+			for _, f := range s.files[i].smaller() {
+				c := *s
+				c.files = slices.Clone(s.files)
+				c.files[i] = f
+				if c.compare(t, st) != "" {
+					s, again = &c, true
+					break
+				}
 			}
 		}
 	}
 	return s
+}
+
+// smaller returns the file with each of its lines left out in turn.
+func (f file) smaller() []file {
+	var l []file
+	lines := strings.SplitAfter(f.text, "\n")
+	for i := range lines {
+		if lines[i] != "" {
+			g := f
+			g.text = strings.Join(slices.Delete(slices.Clone(lines), i, i+1), "")
+			l = append(l, g)
+		}
+	}
+	return l
 }

@@ -1,0 +1,100 @@
+package oracle
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+)
+
+// packages are what the tree is made of besides Debian's minimum.
+const packages = "systemd,systemd-sysv,dbus,dbus-user-session,cron,rsyslog,init-system-helpers,udev"
+
+// Tree returns the Debian tree with systemd 262. It is made at first use, which
+// takes root, Debian's mirror and half a minute. Nobody may change it.
+var Tree = sync.OnceValues(func() (string, error) { return makeTree("forky", packages) })
+
+// makeTree runs mmdebstrap, under a lock, for other test processes want the tree too.
+func makeTree(name, include string) (string, error) {
+	dir := filepath.Join(Cache(), name)
+	if _, err := os.Stat(filepath.Join(dir, "usr/bin/systemctl")); err == nil {
+		return dir, nil
+	}
+	if os.Geteuid() != 0 {
+		return "", errors.New("making a Debian tree takes root")
+	}
+	if err := os.MkdirAll(Cache(), 0o755); err != nil {
+		return "", err
+	}
+	lock, err := os.OpenFile(filepath.Join(Cache(), "lock"), os.O_CREATE|os.O_RDWR, 0o644)
+	if err != nil {
+		return "", err
+	}
+	defer lock.Close()
+	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
+		return "", err
+	}
+	if _, err := os.Stat(filepath.Join(dir, "usr/bin/systemctl")); err == nil {
+		return dir, nil
+	}
+	if err := Debootstrap(dir+".new", include); err != nil {
+		return "", err
+	}
+	return dir, os.Rename(dir+".new", dir)
+}
+
+// Debootstrap makes a Debian tree of the release that has systemd 262 in dir,
+// with the packages named and further arguments for mmdebstrap.
+func Debootstrap(dir, include string, args ...string) error {
+	if _, err := exec.LookPath("mmdebstrap"); err != nil {
+		install := exec.Command("sh", "-c", "apt-get update -q && apt-get install -qy --no-install-recommends mmdebstrap")
+		install.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
+		if out, err := install.CombinedOutput(); err != nil {
+			return fmt.Errorf("install mmdebstrap: %w: %s", err, tail(out))
+		}
+	}
+	mirror, err := mirror()
+	if err != nil {
+		return err
+	}
+	os.RemoveAll(dir)
+	args = append([]string{"--quiet", "--variant=minbase", "--include=" + include,
+		// A mirror may stand still at some day; its signature says until when it was fresh.
+		"--aptopt=Acquire::Check-Valid-Until \"false\"",
+	}, args...)
+	if out, err := exec.Command("mmdebstrap", append(args, "forky", dir, mirror)...).CombinedOutput(); err != nil {
+		os.RemoveAll(dir)
+		return fmt.Errorf("mmdebstrap: %w: %s", err, tail(out))
+	}
+	return nil
+}
+
+// mirror is the Debian archive that this machine installs from.
+func mirror() (string, error) {
+	files, _ := filepath.Glob("/etc/apt/sources.list.d/*.sources")
+	lists, _ := filepath.Glob("/etc/apt/sources.list.d/*.list")
+	for _, f := range append(append(files, "/etc/apt/sources.list"), lists...) {
+		data, err := os.ReadFile(f)
+		if err != nil {
+			continue
+		}
+		for line := range strings.SplitSeq(string(data), "\n") {
+			for _, w := range strings.Fields(line) {
+				if strings.HasPrefix(w, "http") && strings.HasSuffix(strings.TrimRight(w, "/"), "/debian") {
+					return w, nil
+				}
+			}
+		}
+	}
+	return "", errors.New("no Debian mirror in /etc/apt")
+}
+
+func tail(out []byte) string {
+	out = bytes.TrimSpace(out)
+	return string(out[max(0, len(out)-400):])
+}

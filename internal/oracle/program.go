@@ -1,0 +1,180 @@
+package oracle
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// Ctl builds the program under test, once.
+var Ctl = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "ctl-build-")
+	if err != nil {
+		return "", err
+	}
+	build := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", filepath.Join(dir, "systemctl"), "./cmd/ctl")
+	build.Dir = Repo()
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build ctl: %w: %s", err, out)
+	}
+	return filepath.Join(dir, "systemctl"), nil
+})
+
+// A Program is one of the two that are compared.
+type Program struct {
+	Name string
+	argv []string
+	root string // the directory that it runs in as its root, if not ""
+}
+
+// Programs returns the reference and ctl, both under the name systemctl.
+func Programs(t testing.TB) (reference, ctl Program) {
+	t.Helper()
+	tree, err := Tree()
+	Require(t, err)
+	bin, err := Ctl()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Reference(tree), Installed(bin)
+}
+
+// Installed is a program by its path.
+func Installed(bin string) Program { return Program{Name: "ctl", argv: []string{bin}} }
+
+// Reference is the systemctl of a tree, run through the tree's own loader.
+func Reference(tree string) Program {
+	lib, _ := filepath.Glob(tree + "/usr/lib/*-linux-*/libc.so.6")
+	loaders, _ := filepath.Glob(tree + "/usr/lib64/ld-linux-*.so.*")
+	if len(loaders) == 0 {
+		loaders, _ = filepath.Glob(tree + "/usr/lib/ld-linux-*.so.*")
+	}
+	if len(lib) == 0 || len(loaders) == 0 {
+		return Program{Name: "systemctl", argv: []string{tree + "/usr/bin/systemctl"}}
+	}
+	dir := filepath.Dir(lib[0])
+	return Program{Name: "systemctl", argv: []string{loaders[0], "--argv0", "systemctl",
+		"--library-path", dir + "/systemd:" + dir, tree + "/usr/bin/systemctl"}}
+}
+
+// Argv is the command line that runs the program with args.
+func (p Program) Argv(args ...string) []string { return append(slices.Clone(p.argv), args...) }
+
+// programs is where in a tree the programs lie that are to be run in it (In).
+const programs = "/.programs"
+
+// In copies the program into the tree at root, to be run there with that as its root
+// directory, which takes root's rights.
+func (p Program) In(root string) (Program, error) {
+	dir := root + programs
+	if p.Name != "ctl" {
+		q, err := p.Copy(dir)
+		if err != nil {
+			return p, err
+		}
+		for i := range q.argv {
+			q.argv[i] = strings.TrimPrefix(q.argv[i], root)
+		}
+		q.root = root
+		return q, nil
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return p, err
+	}
+	err := copyFile(dir+"/ctl", p.argv[0])
+	return Program{Name: p.Name, argv: []string{programs + "/ctl"}, root: root}, err
+}
+
+// Copy copies the reference with its loader and libraries to where any user may run it.
+func (p Program) Copy(dir string) (Program, error) {
+	if len(p.argv) < 6 {
+		return p, errors.New("the reference does not run through its loader")
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return p, err
+	}
+	loader, libraries, bin := p.argv[0], p.argv[4], p.argv[5]
+	out, err := exec.Command(loader, "--library-path", libraries, "--list", bin).Output()
+	if err != nil {
+		return p, fmt.Errorf("list libraries: %w", err)
+	}
+	files := [][2]string{{"ld.so", loader}, {"systemctl", bin}}
+	for line := range strings.Lines(string(out)) {
+		// NAME => PATH (ADDRESS)
+		if f := strings.Fields(line); len(f) > 2 && f[1] == "=>" && !strings.Contains(f[0], "/") {
+			files = append(files, [2]string{f[0], f[2]})
+		}
+	}
+	for _, f := range files {
+		if err := copyFile(dir+"/"+f[0], f[1]); err != nil {
+			return p, err
+		}
+	}
+	return Program{Name: "systemctl", argv: []string{dir + "/ld.so", "--argv0", "systemctl", "--library-path", dir, dir + "/systemctl"}}, nil
+}
+
+func copyFile(to, from string) error {
+	data, err := os.ReadFile(from)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(to, data, 0o755)
+}
+
+// A Result is what a call came to.
+type Result struct {
+	Exit           int
+	Stdout, Stderr string
+}
+
+// longest is how long a call may take; the reference hangs on some trees.
+const longest = 30 * time.Second
+
+// Run calls the program in dir with a clean environment and env added. Its standard input is empty.
+func (p Program) Run(t testing.TB, dir string, env []string, args ...string) Result {
+	t.Helper()
+	return p.RunInput(t, dir, env, "", args...)
+}
+
+// RunInput is Run with a text on the standard input.
+func (p Program) RunInput(t testing.TB, dir string, env []string, input string, args ...string) Result {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), longest)
+	defer cancel()
+	argv := p.Argv(args...)
+	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
+	if p.Name == "ctl" {
+		cmd.Args[0] = "systemctl"
+	}
+	cmd.Dir = dir
+	if p.root != "" {
+		cmd.SysProcAttr = &syscall.SysProcAttr{Chroot: p.root}
+	}
+	cmd.Env = append([]string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8", "HOME=/root", "TERM=dumb"}, env...)
+	if input != "" {
+		cmd.Stdin = strings.NewReader(input)
+	}
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	err := cmd.Run()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		t.Fatalf("%s: %v", p.Name, err)
+	}
+	r := Result{cmd.ProcessState.ExitCode(), out.String(), errs.String()}
+	if r.Exit < 0 {
+		r.Stderr += "\n" + cmd.ProcessState.String()
+	}
+	return r
+}
