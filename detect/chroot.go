@@ -44,7 +44,7 @@ func (w *Where) Chroot() bool {
 // our own decides, if it proves a chroot; a doubt is no chroot.
 func (w *Where) compare() bool {
 	var ours, theirs unix.Statx_t
-	const mask = unix.STATX_TYPE | unix.STATX_INO | unix.STATX_MNT_ID
+	const mask = unix.STATX_TYPE | unix.STATX_INO
 	if err := unix.Statx(unix.AT_FDCWD, "/", 0, mask, &ours); err != nil {
 		return w.compareStat()
 	}
@@ -62,13 +62,11 @@ func (w *Where) compare() bool {
 	return false
 }
 
-// same tells whether two stats are of one directory in one mount. The mount's number
-// is there since Linux 5.8.
+// same tells whether two stats are of one directory, be it in another mount: a
+// service with a mount namespace of its own, for PrivateTmp= say, has a copy of the
+// host's mounts and is in no chroot.
 func same(a, b *unix.Statx_t) bool {
-	if a.Ino != b.Ino || a.Dev_major != b.Dev_major || a.Dev_minor != b.Dev_minor {
-		return false
-	}
-	return a.Mask&b.Mask&unix.STATX_MNT_ID == 0 || a.Mnt_id == b.Mnt_id
+	return a.Ino == b.Ino && a.Dev_major == b.Dev_major && a.Dev_minor == b.Dev_minor
 }
 
 // compareStat is compare without statx(2), which seccomp filters and kernels before 4.11 lack.

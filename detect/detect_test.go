@@ -37,6 +37,8 @@ var places = []struct {
 	{"container with the first process of the host", "mount --bind $T $T; mkdir $T/old; mount --rbind /proc $T/proc; cd $T; pivot_root . old; exec $RUN", false, ""},
 	{"container on an overlay", "mkdir $T.u $T.w $T.m; mount -t overlay o -o lowerdir=$T,upperdir=$T.u,workdir=$T.w $T.m; mkdir $T.m/old; mount --rbind /proc $T.m/proc; cd $T.m; pivot_root . old; exec $RUN", false, ""},
 	{"container on a tmpfs", "cp -a $T $T.c; mount -t tmpfs t $T; cp -a $T.c/. $T/; mkdir $T/old; mount --rbind /proc $T/proc; cd $T; pivot_root . old; exec $RUN", false, ""},
+	{"service with mounts of its own", "unshare --pid --fork --kill-child --mount-proc sh -c 'unshare --mount $OUT; true'", false, ""},
+	{"the host's root mounted elsewhere", "mkdir $T/m; unshare --pid --fork --kill-child --mount-proc sh -c 'mount --rbind / $T/m; chroot $T/m $OUT; true'", false, ""},
 	{"rootless chroot", "unshare --user --map-root-user --mount sh -c 'mount --rbind /proc $T/proc; chroot $T $RUN'", true, ""},
 	{"rootless container", "unshare --user --map-root-user --mount --pid --fork --kill-child sh -c 'mount --bind $T $T; mkdir $T/old; mount -t proc proc $T/proc; cd $T; pivot_root . old; exec $RUN'", false, ""},
 	{"a proc that is none", "mkdir -p $T/proc/1/root; chroot $T $RUN", true, ""},
