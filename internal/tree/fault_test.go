@@ -17,10 +17,7 @@ import (
 // traced makes cmd run under strace(1) with system calls tampered with, as its option -e inject= has it.
 func traced(t *testing.T, cmd *exec.Cmd, injections ...string) *exec.Cmd {
 	t.Helper()
-	strace, err := exec.LookPath("strace")
-	if err != nil {
-		oracle.Require(t, err)
-	}
+	strace := oracle.Tool(t, "strace")
 	exe, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
