@@ -19,7 +19,8 @@ test:
 # More random trees against the real systemctl, and the Go fuzz targets.
 fuzz:
 	CTL_FUZZTIME=$(FUZZTIME) $(GO) test -timeout 0 -count 1 -v -run TestRandom ./internal/difftest
-	for f in FuzzParse FuzzPreset FuzzName FuzzMangle FuzzExpand FuzzFnmatch; do $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime 20s ./internal/unit || exit 1; done
+	for f in FuzzParse FuzzParseEnv FuzzPreset FuzzName FuzzMangle FuzzEscape FuzzExpand FuzzFnmatch FuzzMachineID; do $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime 20s ./internal/unit || exit 1; done
+	$(GO) test -run '^$$' -fuzz FuzzArgv -fuzztime 20s ./control
 
 bench: all
 	$(GO) run ./internal/bench

@@ -89,9 +89,13 @@ func compatHelp(c *compatCall, _ string) error {
 
 func compatIntrospect(*compatCall, string) error { return errIntrospect }
 
+func (p *person) postscript() string {
+	return "This is a compatibility interface, please use the more powerful " + p.instead + " instead."
+}
+
 func (p *person) help(called string, t *cli.Table[compatCall]) string {
 	text := "> " + called + " [OPTION…]" + p.operands + "\n\n" + p.abstract + "\n" + t.Help() + "\n"
-	text += strings.Join(cli.Wrap("This is a compatibility interface, please use the more powerful "+p.instead+" instead.", 80), "\n")
+	text += strings.Join(cli.Wrap(p.postscript(), 80), "\n")
 	return text + "\n\nSee the " + p.name + "(8) man page for details.\n"
 }
 

@@ -4,36 +4,49 @@ package detect
 
 import (
 	"os"
+	"path"
 	"strings"
+	"sync"
+
+	"golang.org/x/sys/unix"
 
 	"ctl/internal/unit"
 )
 
+// procMagic is the type of a proc file system, statfs(2).
+const procMagic = 0x9fa0
+
 // A Where is what is known of the place. Nothing is looked at until asked for,
-// and each thing only once.
+// and each thing only once. It may be shared between goroutines.
 type Where struct {
 	getenv func(string) string
+	// statx is unix.Statx, which kernels before 4.11 and some seccomp filters lack.
+	statx func(dir int, path string, flags, mask int, st *unix.Statx_t) error
 
-	chroot answer
-	proc   answer
-	why    string
-}
-
-// answer is a truth value that is worked out at first use.
-type answer struct{ known, value bool }
-
-func (a *answer) get(find func() bool) bool {
-	if !a.known {
-		a.known, a.value = true, find()
-	}
-	return a.value
+	chroot    func() (bool, string)
+	proc      func() bool
+	runtime   func() bool
+	booted    func() bool
+	container func() string
 }
 
 // New prepares the answers; getenv gives the variables that override the evidence.
-func New(getenv func(string) string) *Where { return &Where{getenv: getenv} }
+func New(getenv func(string) string) *Where {
+	w := &Where{getenv: getenv, statx: unix.Statx}
+	w.chroot = sync.OnceValues(w.findChroot)
+	w.proc = sync.OnceValue(procMounted)
+	w.runtime = sync.OnceValue(w.findRuntime)
+	w.booted = sync.OnceValue(w.findBooted)
+	w.container = sync.OnceValue(w.findContainer)
+	return w
+}
 
-// Why is the evidence that decided Chroot, for the debug log.
-func (w *Where) Why() string { return w.why }
+// Chroot tells whether our root directory is another than that of the first
+// process. SYSTEMD_IN_CHROOT and SYSTEMD_IGNORE_CHROOT override.
+func (w *Where) Chroot() bool {
+	chroot, _ := w.chroot()
+	return chroot
+}
 
 // ChrootOrOffline tells whether no manager is to be talked to: SYSTEMD_OFFLINE
 // decides, else whether this is a chroot.
@@ -44,17 +57,43 @@ func (w *Where) ChrootOrOffline() bool {
 	return w.Chroot()
 }
 
-// RuntimeDirectory tells whether /run/systemd/system is a directory, by which
-// sd_booted(3) goes.
-func (w *Where) RuntimeDirectory() bool {
-	st, err := os.Lstat("/run/systemd/system")
+// Why is the evidence that decided ChrootOrOffline, in a few words for the debug log.
+func (w *Where) Why() string {
+	if _, ok := unit.Boolean(w.getenv("SYSTEMD_OFFLINE")); ok {
+		return "SYSTEMD_OFFLINE says so"
+	}
+	_, why := w.chroot()
+	return why
+}
+
+// ProcMounted tells whether /proc is a proc file system.
+func (w *Where) ProcMounted() bool { return w.proc() }
+
+func procMounted() bool {
+	var st unix.Statfs_t
+	return unix.Statfs("/proc/", &st) == nil && st.Type == procMagic
+}
+
+// RuntimeDirectory tells whether /run/systemd/system is a directory or leads to
+// one, by which sd_booted(3) goes.
+func (w *Where) RuntimeDirectory() bool { return w.runtime() }
+
+func (w *Where) findRuntime() bool {
+	// The host's /run is not the fake root's, and there is no manager for that.
+	if w.FakeRoot() != "" {
+		return false
+	}
+	st, err := os.Stat("/run/systemd/system/")
 	return err == nil && st.IsDir()
 }
 
 // Booted tells whether systemd is the init system here. The directory that
-// sd_booted(3) looks at is made by "enable --runtime" too, hence its manager's
-// socket must be there, or the first process be called systemd or init.
-func (w *Where) Booted() bool {
+// sd_booted(3) looks at is made by "enable --runtime" too, hence the manager's
+// socket must be there as well, or the first process be called systemd, as the
+// manager calls itself whatever the name of its file.
+func (w *Where) Booted() bool { return w.booted() }
+
+func (w *Where) findBooted() bool {
 	if !w.RuntimeDirectory() {
 		return false
 	}
@@ -66,31 +105,15 @@ func (w *Where) Booted() bool {
 }
 
 // FakeRoot is the directory that fakechroot(1) makes its programs believe in, ""
-// if there is none. It works by a preloaded library, which a static binary does not load: who
-// does not honour this writes to the host.
+// if there is none. It works by a preloaded library, which a static binary does
+// not load: who does not honour this writes to the host.
 func (w *Where) FakeRoot() string {
-	if root := w.getenv("FAKECHROOT_BASE"); strings.HasPrefix(root, "/") && root != "/" {
-		return root
+	base := w.getenv("FAKECHROOT_BASE")
+	if !path.IsAbs(base) {
+		return ""
 	}
-	return ""
-}
-
-// Container is the kind of container this is by what the container says of itself, "" for none.
-// See the container interface of systemd. It is for information, nothing is decided by it.
-func (w *Where) Container() string {
-	if c := w.getenv("container"); c != "" {
-		return c
+	if base = path.Clean(base); base == "/" {
+		return ""
 	}
-	for _, f := range [...]string{"/run/systemd/container", "/run/host/container-manager"} {
-		if b, err := os.ReadFile(f); err == nil {
-			return strings.TrimSpace(string(b))
-		}
-	}
-	if _, err := os.Lstat("/.dockerenv"); err == nil {
-		return "docker"
-	}
-	if _, err := os.Lstat("/run/.containerenv"); err == nil {
-		return "podman"
-	}
-	return ""
+	return base
 }

@@ -4,7 +4,7 @@ import "ctl/internal/term"
 
 // Introspection is the table in the form that --introspect-cli prints; numbers of
 // arguments count the verb itself.
-func (t *Table[C]) Introspection(name, project, version, abstract string) term.Object {
+func (t *Table[C]) Introspection(name, project, version, abstract, postscript string) term.Object {
 	options := make([]term.Value, 0, len(t.Options))
 	for i := range t.Options {
 		options = append(options, t.Options[i].introspection())
@@ -18,8 +18,11 @@ func (t *Table[C]) Introspection(name, project, version, abstract string) term.O
 		{Name: "project", Value: project},
 		{Name: "version", Value: version},
 		{Name: "abstract", Value: []term.Value{abstract}},
-		{Name: "options", Value: options},
 	}
+	if postscript != "" {
+		o = append(o, term.Member{Name: "postscript", Value: []term.Value{postscript}})
+	}
+	o = append(o, term.Member{Name: "options", Value: options})
 	if len(verbs) > 0 {
 		o = append(o, term.Member{Name: "verbs", Value: verbs})
 	}
@@ -56,7 +59,7 @@ func (v *Verb[C]) introspection() term.Object {
 	if v.Help != "" {
 		obj = append(obj, term.Member{Name: "abstract", Value: []term.Value{v.Help}})
 	}
-	if v.Min > 0 || v.Max == 0 {
+	if v.Min > 0 {
 		obj = append(obj, term.Member{Name: "minArguments", Value: v.Min + 1})
 	}
 	if v.Max >= 0 {

@@ -100,7 +100,7 @@ func TestNobody(t *testing.T) {
 		t.Fatal(err)
 	}
 	mine := oracle.Installed(dir + "/systemctl")
-	theirs, err := ref.Copy(dir + "/ref")
+	theirs, err := oracle.CopyReference(ref, dir+"/ref")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -93,11 +93,10 @@ func (g *generator) tree() {
 	if g.chance(40) {
 		g.s.link(g.usr+"default.target", "multi-user.target")
 	}
-	// Without /proc the reference cannot read these (37).
-	if g.chance(20) && !g.st.chrooted {
+	if g.chance(20) {
 		g.s.file("/etc/machine-id", pick(g, "0123456789abcdef0123456789abcdef\n", "", "uninitialized\n", "x\n"))
 	}
-	if g.chance(20) && !g.st.chrooted {
+	if g.chance(20) {
 		g.s.file(pick(g, "/etc/os-release", "/usr/lib/os-release"), pick(g, "ID=foo\nVERSION_ID=\"1.2\"\n", "ID='a b'\n", "", "junk\n"))
 	}
 	for range 2 + g.IntN(6) {
@@ -120,8 +119,9 @@ func (g *generator) tree() {
 			d := g.anywhere() + pick(g, g.unit(), g.unit(), g.unit(), "e-", "service") + ".d/" + pick(g, "10-a.conf", "20-b.conf", "x.txt", ".h.conf", "z.conf~")
 			if g.chance(80) {
 				g.s.file(d, g.install())
-			} else if g.st.chrooted {
-				g.s.link(d, "/opt/"+g.unit()) // 7
+			} else if g.st.chrooted { // not dangling: 7
+				g.s.file("/opt/drop-in", g.install())
+				g.s.link(d, "/opt/drop-in")
 			}
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"testing"
 )
 
 // packages are what the tree is made of besides Debian's minimum.
@@ -51,12 +52,8 @@ func makeTree(name, include string) (string, error) {
 // Debootstrap makes a Debian tree of the release that has systemd 262 in dir,
 // with the packages named and further arguments for mmdebstrap.
 func Debootstrap(dir, include string, args ...string) error {
-	if _, err := exec.LookPath("mmdebstrap"); err != nil {
-		install := exec.Command("sh", "-c", "apt-get update -q && apt-get install -qy --no-install-recommends mmdebstrap")
-		install.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
-		if out, err := install.CombinedOutput(); err != nil {
-			return fmt.Errorf("install mmdebstrap: %w: %s", err, tail(out))
-		}
+	if _, err := install("mmdebstrap"); err != nil {
+		return err
 	}
 	mirror, err := mirror()
 	if err != nil {
@@ -72,6 +69,29 @@ func Debootstrap(dir, include string, args ...string) error {
 		return fmt.Errorf("mmdebstrap: %w: %s", err, tail(out))
 	}
 	return nil
+}
+
+// Tool returns the path of a program, whose Debian package of the same name is installed if need be.
+func Tool(t testing.TB, name string) string {
+	t.Helper()
+	p, err := install(name)
+	Require(t, err)
+	return p
+}
+
+func install(name string) (string, error) {
+	if p, err := exec.LookPath(name); err == nil {
+		return p, nil
+	}
+	if os.Geteuid() != 0 {
+		return "", fmt.Errorf("%s is missing, and installing it takes root", name)
+	}
+	cmd := exec.Command("sh", "-c", "apt-get update -q && apt-get install -qy --no-install-recommends "+name)
+	cmd.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("install %s: %w: %s", name, err, tail(out))
+	}
+	return exec.LookPath(name)
 }
 
 // mirror is the Debian archive that this machine installs from.

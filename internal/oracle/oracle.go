@@ -5,6 +5,7 @@ package oracle
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -45,8 +46,15 @@ func NeedRoot(t testing.TB, why string) {
 	}
 }
 
-// Main runs the tests of a package and removes what Ctl has built.
+// Main runs the tests of a package, or what Chroot needs, and removes what Ctl has built.
 func Main(m *testing.M) {
+	if root := os.Getenv(roomEnv); root != "" {
+		if err := serve(root); err != nil {
+			fmt.Fprintln(os.Stderr, "room:", err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
 	code := m.Run()
 	if bin, err := Ctl(); err == nil {
 		os.RemoveAll(filepath.Dir(bin))

@@ -35,7 +35,7 @@ var Ctl = sync.OnceValues(func() (string, error) {
 type Program struct {
 	Name string
 	argv []string
-	root string // the directory that it runs in as its root, if not ""
+	room *room // where it runs, if not here
 }
 
 // Programs returns the reference and ctl, both under the name systemctl.
@@ -71,33 +71,8 @@ func Reference(tree string) Program {
 // Argv is the command line that runs the program with args.
 func (p Program) Argv(args ...string) []string { return append(slices.Clone(p.argv), args...) }
 
-// programs is where in a tree the programs lie that are to be run in it (In).
-const programs = "/.programs"
-
-// In copies the program into the tree at root, to be run there with that as its root
-// directory, which takes root's rights.
-func (p Program) In(root string) (Program, error) {
-	dir := root + programs
-	if p.Name != "ctl" {
-		q, err := p.Copy(dir)
-		if err != nil {
-			return p, err
-		}
-		for i := range q.argv {
-			q.argv[i] = strings.TrimPrefix(q.argv[i], root)
-		}
-		q.root = root
-		return q, nil
-	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return p, err
-	}
-	err := copyFile(dir+"/ctl", p.argv[0])
-	return Program{Name: p.Name, argv: []string{programs + "/ctl"}, root: root}, err
-}
-
-// Copy copies the reference with its loader and libraries to where any user may run it.
-func (p Program) Copy(dir string) (Program, error) {
+// CopyReference copies the reference with its loader and libraries to where any user may run it.
+func CopyReference(p Program, dir string) (Program, error) {
 	if len(p.argv) < 6 {
 		return p, errors.New("the reference does not run through its loader")
 	}
@@ -150,31 +125,46 @@ func (p Program) Run(t testing.TB, dir string, env []string, args ...string) Res
 // RunInput is Run with a text on the standard input.
 func (p Program) RunInput(t testing.TB, dir string, env []string, input string, args ...string) Result {
 	t.Helper()
+	c := call{Path: p.argv[0], Args: p.Argv(args...), Dir: dir, Input: input,
+		Env: append([]string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8", "HOME=/root", "TERM=dumb"}, env...)}
+	if p.Name == "ctl" {
+		c.Args[0] = "systemctl"
+	}
+	var r Result
+	var err error
+	if p.room != nil {
+		r, err = p.room.run(c)
+	} else {
+		r, err = run(c, "")
+	}
+	if err != nil {
+		t.Fatalf("%s: %v", p.Name, err)
+	}
+	return r
+}
+
+// run runs a command, in the root directory given if it is not "".
+func run(c call, root string) (Result, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), longest)
 	defer cancel()
-	argv := p.Argv(args...)
-	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
-	if p.Name == "ctl" {
-		cmd.Args[0] = "systemctl"
+	cmd := exec.CommandContext(ctx, c.Path)
+	cmd.Args, cmd.Dir, cmd.Env = c.Args, c.Dir, c.Env
+	if root != "" {
+		cmd.SysProcAttr = &syscall.SysProcAttr{Chroot: root}
 	}
-	cmd.Dir = dir
-	if p.root != "" {
-		cmd.SysProcAttr = &syscall.SysProcAttr{Chroot: p.root}
-	}
-	cmd.Env = append([]string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8", "HOME=/root", "TERM=dumb"}, env...)
-	if input != "" {
-		cmd.Stdin = strings.NewReader(input)
+	if c.Input != "" {
+		cmd.Stdin = strings.NewReader(c.Input)
 	}
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	err := cmd.Run()
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
-		t.Fatalf("%s: %v", p.Name, err)
+		return Result{}, err
 	}
 	r := Result{cmd.ProcessState.ExitCode(), out.String(), errs.String()}
 	if r.Exit < 0 {
 		r.Stderr += "\n" + cmd.ProcessState.String()
 	}
-	return r
+	return r, nil
 }

@@ -31,7 +31,7 @@ func (e Entry) String() string {
 // A State is a tree: entries by their path below its root, which begins with a slash.
 type State map[string]Entry
 
-// Snapshot reads the tree at root. Programs that are in it to be run there (In) do not count.
+// Snapshot reads the tree at root, but for what Chroot has put there.
 func Snapshot(root string) State {
 	s := make(State)
 	_ = filepath.WalkDir(root, func(p string, d fs.DirEntry, err error) error {
@@ -39,7 +39,7 @@ func Snapshot(root string) State {
 			return nil
 		}
 		rel := strings.TrimPrefix(p, root)
-		if rel == programs {
+		if slices.Contains(kept[:], rel) {
 			return fs.SkipDir
 		}
 		info, err := d.Info()
@@ -61,7 +61,7 @@ func Snapshot(root string) State {
 	return s
 }
 
-// Write makes the tree at root, of which only the programs (In) may be there. In a
+// Write makes the tree at root, where only what Chroot has put there may be. In a
 // Scratch directory each directory of the tree is then listed by name.
 func (s State) Write(root string) error {
 	if err := os.MkdirAll(root, 0o755); err != nil {
@@ -107,14 +107,14 @@ func (e Entry) write(p string) error {
 	return os.Chmod(p, e.Mode.Perm()) // the umask may have taken some
 }
 
-// Clear empties root but for the programs that are in it to be run there.
+// Clear empties root but for what Chroot has put there.
 func Clear(root string) error {
 	l, err := os.ReadDir(root)
 	if err != nil {
 		return err
 	}
 	for _, d := range l {
-		if "/"+d.Name() == programs {
+		if slices.Contains(kept[:], "/"+d.Name()) {
 			continue
 		}
 		if err := os.RemoveAll(filepath.Join(root, d.Name())); err != nil {

@@ -82,6 +82,19 @@ func (w *walker) back() {
 	}
 }
 
+// dots goes to name, which is "." or "..". The kernel wants the right to search for both.
+func (w *walker) dots(name string) error {
+	fd, err := openat(w.top(), ".", unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC)
+	if err != nil {
+		return err
+	}
+	unix.Close(fd)
+	if name == ".." {
+		w.back()
+	}
+	return nil
+}
+
 func (w *walker) close() {
 	for len(w.fds) > 0 {
 		w.back()
@@ -187,17 +200,15 @@ func (t *Tree) walk(p string, flags int) (int, error) {
 	for {
 		name, rest := cutComponent(p)
 		if rest == "" && strings.HasSuffix(p, "/") {
-			rest = "." // what is before a slash is a directory, or leads to one
+			flags = flags&^unix.O_NOFOLLOW | unix.O_DIRECTORY // what is before a slash is one, or leads to one
 		}
 		switch name {
-		case "", ".":
-			if rest == "" {
-				return openat(w.top(), ".", flags&^unix.O_NOFOLLOW)
+		case "":
+			return openat(w.top(), ".", flags&^unix.O_NOFOLLOW)
+		case ".", "..":
+			if err := w.dots(name); err != nil {
+				return -1, err
 			}
-			p = rest
-			continue
-		case "..":
-			w.back()
 			p = rest
 			continue
 		}
@@ -235,11 +246,10 @@ func (w *walker) resolve(p string, followLast bool) (string, error) {
 		switch name {
 		case "":
 			return w.path(""), nil
-		case ".":
-			p = rest
-			continue
-		case "..":
-			w.back()
+		case ".", "..":
+			if err := w.dots(name); err != nil {
+				return "", err
+			}
 			p = rest
 			continue
 		}
