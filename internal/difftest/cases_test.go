@@ -148,8 +148,8 @@ func (s *scenario) parseLine(line string) error {
 		s.input += rest + "\n"
 	case word == "deviates" && last >= 0:
 		f := strings.Fields(rest)
-		if len(f) > 1 && (f[1] == "root" || f[1] == "chroot") {
-			e.where = f[1]
+		if len(f) > 1 && (f[1] == "root:" || f[1] == "chroot:") {
+			e.where = strings.TrimSuffix(f[1], ":")
 		}
 		s.expected[last] = e
 	case strings.HasPrefix(line, " ") && expecting:

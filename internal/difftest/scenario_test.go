@@ -264,12 +264,13 @@ func once(verb, a, b string) (string, string) {
 // aboutFile is how the reference begins to say what is wrong with a unit's file, or the link to it.
 var aboutFile = regexp.MustCompile(`^(/[^ ]+(:[0-9]+)?: |[^ ]+: symlink|[^ ]+ points to )`)
 
-// sortedRemovals sorts the removals that follow each other; the reference removes in several rounds (15).
+// sortedRemovals sorts what is said on the walk through the links: removals that follow each
+// other, and links that cannot be followed. The reference walks several times (15).
 func sortedRemovals(stderr string) string {
 	lines := strings.SplitAfter(stderr, "\n")
 	from := 0
 	for i, line := range lines {
-		if !strings.HasPrefix(line, "Removed ") {
+		if !strings.HasPrefix(line, "Removed ") && !strings.Contains(line, " unit: Refusing to operate on linked unit file /") {
 			slices.Sort(lines[from:i])
 			from = i + 1
 		}
@@ -303,7 +304,7 @@ func leftovers(verb string, a step, b *step) bool {
 		if !filepath.IsAbs(target) {
 			target = filepath.Join(filepath.Dir(p), target)
 		}
-		if _, ok := b.tree[target]; ok {
+		if _, ok := b.tree[target]; ok && verb != "reenable" { // which makes it anew
 			return false
 		}
 		more = true
