@@ -136,7 +136,7 @@ func parseCase(data []byte) (*scenario, error) {
 
 func (s *scenario) parseLine(line string) error {
 	last := len(s.commands) - 1
-	word, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
+	word, rest, _ := strings.Cut(strings.TrimLeft(line, " "), " ")
 	e, expecting := s.expected[last]
 	switch {
 	case word == "" || word == "#":
