@@ -83,7 +83,7 @@ func (w *Where) findRuntime() bool {
 	if w.FakeRoot() != "" {
 		return false
 	}
-	st, err := os.Stat("/run/systemd/system/")
+	st, err := os.Stat("/run/systemd/system")
 	return err == nil && st.IsDir()
 }
 

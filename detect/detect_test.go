@@ -78,9 +78,11 @@ func TestContainer(t *testing.T) {
 		}
 	}
 	// What only process 1 has in its environment.
-	got := ask(t, b.tree(t), "proc $T; touch $T/.dockerenv; env -u container chroot $T /test; :", "ours", "container=oci")
-	if !strings.Contains(got, ` container="oci" `) {
-		t.Error(got)
+	for env, want := range map[string]string{"container=oci": "oci", "container=": "docker"} {
+		got := ask(t, b.tree(t), "proc $T; touch $T/.dockerenv; env -u container chroot $T /test; :", "ours", env)
+		if !strings.Contains(got, fmt.Sprintf(" container=%q ", want)) {
+			t.Errorf("process 1 has %s: %s", env, got)
+		}
 	}
 }
 

@@ -77,11 +77,10 @@ func (w *Where) rootMount() (r rootMount, ok bool) {
 }
 
 // sameView tells whether the first process sees the very mounts that we see, at the
-// same places: then its root is where ours is. Where it may see no mount at all, or
-// what it sees may not be read, this is not so.
+// same places: then its root is where ours is, be it the root of a mount or not.
 func sameView() bool {
 	theirs, err := os.ReadFile("/proc/1/mountinfo")
-	if err != nil || len(theirs) == 0 {
+	if err != nil {
 		return false
 	}
 	ours, err := os.ReadFile("/proc/self/mountinfo")
