@@ -71,7 +71,7 @@ func hostile(t *testing.T) (root, outside string) {
 
 var hostilePaths = []string{"", "/", ".", "..", "../..", "etc", "etc/", "etc/.", "etc/..", "etc/file", "etc/file/", "etc/file/x", "etc/../../etc/file",
 	"abs", "abs/secret", "up", "up/secret", "etc/dots/etc/file", "loop1", "loop1/x", "self", "etc/rel", "slash/etc/file", "dangling", "dangling/x",
-	"chain0/file", "chain30/file", "chain39", "chain44", "file", "file/", "etc/deep/back/file", "etc/deep/er/../../file", "trail", "trail/file", "filedir", "dot/dot/etc",
+	"chain0/file", "chain30/file", "chain39", "chain39/file", "chain40", "chain40/file", "chain44", "file", "file/", "etc/deep/back/file", "etc/deep/er/../../file", "trail", "trail/file", "filedir", "dot/dot/etc",
 	"nope", "nope/..", "nope/../etc", "//etc//file", "etc/deep/back/back", "slash/slash/slash"}
 
 // TestSecondOpinion has the kernel resolve the same paths in a chroot.
@@ -269,6 +269,47 @@ func TestRace(t *testing.T) {
 		<-done
 		if made == 0 {
 			t.Error("nothing was made at all")
+		}
+		if es, err := os.ReadDir(outside); err != nil || len(es) != 1 {
+			t.Errorf("outside there is now %v, %v", es, err)
+		}
+	})
+}
+
+// TestRaceOfMade swaps a directory for a link to outside as soon as it has been made.
+func TestRaceOfMade(t *testing.T) {
+	bothWays(t, func(t *testing.T, open func(string) *Tree) {
+		root, outside := hostile(t)
+		if err := os.Symlink(outside, root+"/evil"); err != nil {
+			t.Fatal(err)
+		}
+		var stop atomic.Bool
+		var swapped atomic.Int32
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			for !stop.Load() {
+				if exchange(root+"/made", root+"/evil") == nil {
+					swapped.Add(1)
+				}
+			}
+		}()
+		tr := open(root)
+		for until := time.Now().Add(300 * time.Millisecond); time.Now().Before(until); {
+			if d, err := tr.MkdirAll("made/sub/sub", 0o755); err == nil {
+				_ = d.ReplaceLink("x", "link")
+				d.Close()
+			}
+			_ = tr.RemoveAll("made")
+			if st, err := tr.Lstat("evil"); err == nil && st.Kind == Directory {
+				_ = tr.RemoveAll("evil")
+			}
+			_ = os.Symlink(outside, root+"/evil")
+		}
+		stop.Store(true)
+		<-done
+		if swapped.Load() == 0 {
+			t.Error("nothing was swapped at all")
 		}
 		if es, err := os.ReadDir(outside); err != nil || len(es) != 1 {
 			t.Errorf("outside there is now %v, %v", es, err)
