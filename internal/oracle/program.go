@@ -35,7 +35,8 @@ var Ctl = sync.OnceValues(func() (string, error) {
 type Program struct {
 	Name string
 	argv []string
-	room *room // where it runs, if not here
+	as   string // the name that it is called by, if not systemctl
+	room *room  // where it runs, if not here
 }
 
 // Programs returns the reference and ctl, both under the name systemctl.
@@ -107,6 +108,12 @@ func copyFile(to, from string) error {
 	return os.WriteFile(to, data, 0o755)
 }
 
+// As is the program called by another name.
+func (p Program) As(name string) Program {
+	p.as = name
+	return p
+}
+
 // A Result is what a call came to.
 type Result struct {
 	Exit           int
@@ -127,8 +134,14 @@ func (p Program) RunInput(t testing.TB, dir string, env []string, input string, 
 	t.Helper()
 	c := call{Path: p.argv[0], Args: p.Argv(args...), Dir: dir, Input: input,
 		Env: append([]string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8", "HOME=/root", "TERM=dumb"}, env...)}
+	as := p.as
+	if as == "" {
+		as = "systemctl"
+	}
 	if p.Name == "ctl" {
-		c.Args[0] = "systemctl"
+		c.Args[0] = as
+	} else if i := slices.Index(c.Args, "--argv0"); i > 0 {
+		c.Args[i+1] = as
 	}
 	var r Result
 	var err error
