@@ -130,11 +130,16 @@ func TestBans(t *testing.T) {
 	}
 }
 
-// TestStart: nothing is worked out before main. A map or a function that runs at
-// start would be paid for by every call.
+// shipped tells whether the room is part of the program.
+func shipped(dir string) bool {
+	return dir == "cmd/ctl" || floor(dir) > 0 && dir != "internal/oracle" && dir != "testdata"
+}
+
+// TestStart: nothing is worked out before main. A map or a call at package level
+// would be paid for by every start; errors.New is too cheap to measure.
 func TestStart(t *testing.T) {
 	for _, s := range sources(t) {
-		if !slices.Contains([]string{"cmd/ctl", "control", "enable", "detect", "sandbox"}, s.dir) && !strings.HasPrefix(s.dir, "internal/") || floor(s.dir) == 0 && s.dir != "cmd/ctl" || s.dir == "internal/oracle" {
+		if !shipped(s.dir) {
 			continue
 		}
 		for _, d := range s.file.Decls {
@@ -144,21 +149,122 @@ func TestStart(t *testing.T) {
 					t.Errorf("%s: init()", s.fset.Position(d.Pos()))
 				}
 			case *ast.GenDecl:
+				if d.Tok == token.VAR {
+					s.checkInitialised(t, d)
+				}
+			}
+		}
+	}
+}
+
+func (s source) checkInitialised(t *testing.T, d *ast.GenDecl) {
+	t.Helper()
+	ast.Inspect(d, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.FuncLit:
+			return false // what it does, it does when it is called
+		case *ast.MapType:
+			t.Errorf("%s: a map made at start", s.fset.Position(n.Pos()))
+		case *ast.CallExpr:
+			switch name := callee(n); name {
+			case "errors.New", "sync.OnceValue", "sync.OnceValues", "sync.OnceFunc", "len", "string", "byte":
+			default:
+				t.Errorf("%s: %s is called at start", s.fset.Position(n.Pos()), name)
+			}
+		}
+		return true
+	})
+}
+
+// callee is the name of what a call calls, as it is written.
+func callee(c *ast.CallExpr) string {
+	switch f := c.Fun.(type) {
+	case *ast.Ident:
+		return f.Name
+	case *ast.SelectorExpr:
+		if x, ok := f.X.(*ast.Ident); ok {
+			return x.Name + "." + f.Sel.Name
+		}
+	}
+	return "something"
+}
+
+// TestDependencies: what is linked into the program is paid for at each start and by each reader.
+func TestDependencies(t *testing.T) {
+	cmd := exec.Command("go", "list", "-deps", "-f", "{{if .Module}}{{.Module.Path}} {{end}}{{.ImportPath}}", "./cmd/ctl")
+	cmd.Dir = oracle.Repo()
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for line := range strings.Lines(string(out)) {
+		f := strings.Fields(line)
+		n++
+		switch f[len(f)-1] {
+		case "regexp", "text/template", "html/template", "net/http", "crypto/tls", "encoding/gob", "log", "testing", "go/ast":
+			t.Errorf("%s is linked into ctl", f[len(f)-1])
+		}
+		if len(f) == 2 && !slices.Contains([]string{"ctl", "golang.org/x/sys", "github.com/spf13/pflag"}, f[0]) {
+			t.Errorf("%s is linked into ctl, of a module that is not agreed on (DESIGN, Dependencies)", f[1])
+		}
+	}
+	if n < 30 {
+		t.Fatalf("%d packages", n)
+	}
+}
+
+// TestExportedDocs: what a room shows to others has a comment that begins with its name.
+func TestExportedDocs(t *testing.T) {
+	for _, s := range sources(t) {
+		for _, d := range s.file.Decls {
+			switch d := d.(type) {
+			case *ast.FuncDecl:
+				if d.Name.IsExported() && receiverExported(d) && d.Doc == nil && !standard(d.Name.Name) {
+					t.Errorf("%s: %s has no comment", s.fset.Position(d.Pos()), d.Name.Name)
+				}
+			case *ast.GenDecl:
 				for _, spec := range d.Specs {
-					v, ok := spec.(*ast.ValueSpec)
-					if !ok || d.Tok != token.VAR {
-						continue
+					if ts, ok := spec.(*ast.TypeSpec); ok && ts.Name.IsExported() && d.Doc == nil && ts.Doc == nil {
+						t.Errorf("%s: %s has no comment", s.fset.Position(ts.Pos()), ts.Name.Name)
 					}
-					for _, e := range v.Values {
-						ast.Inspect(e, func(n ast.Node) bool {
-							if l, ok := n.(*ast.CompositeLit); ok {
-								if _, isMap := l.Type.(*ast.MapType); isMap {
-									t.Errorf("%s: a map made at start", s.fset.Position(n.Pos()))
-								}
-							}
-							return true
-						})
-					}
+				}
+			}
+		}
+	}
+}
+
+func receiverExported(d *ast.FuncDecl) bool {
+	if d.Recv == nil {
+		return true
+	}
+	t := d.Recv.List[0].Type
+	if p, ok := t.(*ast.StarExpr); ok {
+		t = p.X
+	}
+	name, ok := t.(*ast.Ident)
+	return ok && name.IsExported()
+}
+
+// standard are methods whose meaning everybody knows.
+func standard(name string) bool {
+	return slices.Contains([]string{"String", "Error", "Unwrap", "Is", "Close", "Len", "Less", "Swap"}, name)
+}
+
+// TestRooms: a file holds one thing, a room has a name that says what it is, and nothing is left for later.
+func TestRooms(t *testing.T) {
+	for _, s := range sources(t) {
+		if n := s.fset.File(s.file.Pos()).LineCount(); n > 600 {
+			t.Errorf("%s/%s has %d lines", s.dir, s.name, n)
+		}
+		switch path.Base(s.dir) {
+		case "util", "utils", "common", "helpers", "misc", "base", "lib":
+			t.Errorf("%s says nothing", s.dir)
+		}
+		for _, group := range s.file.Comments {
+			for _, later := range []string{"TO" + "DO", "FIX" + "ME", "XX" + "X"} {
+				if strings.Contains(group.Text(), later) {
+					t.Errorf("%s: %s", s.fset.Position(group.Pos()), later)
 				}
 			}
 		}
