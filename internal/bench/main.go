@@ -4,6 +4,7 @@
 package main
 
 import (
+	"encoding/binary"
 	"fmt"
 	"os"
 	"os/exec"
@@ -34,6 +35,8 @@ type row struct {
 type bench struct {
 	ref, ctl oracle.Program
 	dir      string
+	// what it costs to start a program that does nothing: one of a few instructions, and one in Go
+	nothing, emptyGo float64
 }
 
 func run() error {
@@ -51,7 +54,7 @@ func run() error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	b := bench{oracle.Reference(tree), oracle.Installed(bin), dir}
+	b := bench{ref: oracle.Reference(tree), ctl: oracle.Installed(bin), dir: dir}
 
 	real := dir + "/debian"
 	for _, d := range []string{"/etc/systemd", "/usr/lib/systemd/system", "/usr/lib/systemd/system-preset"} {
@@ -62,7 +65,11 @@ func run() error {
 			return fmt.Errorf("copy: %w: %s", err, out)
 		}
 	}
-	fmt.Println("Debian's tree; milliseconds, medians; starting an empty program costs", b.empty())
+	if err := b.floor(); err != nil {
+		return err
+	}
+	fmt.Println("Debian's tree; milliseconds, medians of interleaved runs")
+	fmt.Printf("  an empty static program %.2f, an empty Go program %.2f: what starting costs here; \"net\" is the ratio less the former\n", b.nothing, b.emptyGo)
 	root := "--root=" + real
 	for _, r := range []row{
 		{"--version", []string{"--version"}, nil, 100, 0.5},
@@ -148,7 +155,7 @@ func (b *bench) compare(r row) (ctl float64, err error) {
 	var times [2][]float64
 	programs := [2]oracle.Program{b.ref, b.ctl}
 	runs := r.runs
-	ours := max(runs, 15)
+	ours := max(runs, 30)
 	for i := range ours {
 		for k, p := range programs {
 			if k == 0 && i >= runs {
@@ -175,7 +182,7 @@ func (b *bench) compare(r row) (ctl float64, err error) {
 	default:
 		mark = fmt.Sprintf(" (at most %g: ok)", r.bound)
 	}
-	fmt.Printf("  %-16s systemctl %9.2f  ctl %8.2f  ratio %.4f%s\n", r.name, ref, ctl, ctl/ref, mark)
+	fmt.Printf("  %-16s systemctl %9.2f (%d)  ctl %8.2f (%d)  ratio %.4f  net %.4f%s\n", r.name, ref, len(times[0]), ctl, len(times[1]), ctl/ref, (ctl-b.nothing)/(ref-b.nothing), mark)
 	return ctl, nil
 }
 
@@ -201,17 +208,72 @@ func once(p oracle.Program, args []string) (float64, error) {
 	return float64(time.Since(start).Microseconds()) / 1000, nil
 }
 
-// empty is what it costs here to start a program that does nothing.
-func (b *bench) empty() string {
-	var l []float64
-	for range 50 {
-		d, err := once(oracle.Installed("/bin/true"), nil)
-		if err != nil {
-			return "?"
+// floor measures what starting costs, without what is started: by a launcher that
+// shares its memory with the child until that runs, as os/exec does (vfork(2)).
+func (b *bench) floor() error {
+	start := func(p string) (float64, error) {
+		var l []float64
+		for range 100 {
+			d, err := once(oracle.Installed(p), nil)
+			if err != nil {
+				return 0, err
+			}
+			l = append(l, d)
 		}
-		l = append(l, d)
+		return median(l), nil
 	}
-	return fmt.Sprintf("%.2f", median(l))
+	dir := filepath.Join(b.dir, "empty")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	if err := os.WriteFile(dir+"/main.go", []byte("package main\n\nfunc main() {}\n"), 0o644); err != nil {
+		return err
+	}
+	build := exec.Command("go", "build", "-ldflags=-s -w", "-o", dir+"/empty", dir+"/main.go")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		return fmt.Errorf("build: %w: %s", err, out)
+	}
+	if err := os.WriteFile(dir+"/nothing", nothing(), 0o755); err != nil {
+		return err
+	}
+	var err error
+	if b.emptyGo, err = start(dir + "/empty"); err != nil {
+		return err
+	}
+	if b.nothing, err = start(dir + "/nothing"); err != nil {
+		// This machine is no amd64: what is next to nothing then.
+		b.nothing, err = start("/bin/true")
+	}
+	return err
+}
+
+// nothing is an amd64 program, elf(5), of one system call: exit(2).
+func nothing() []byte {
+	code := []byte{0xb8, 60, 0, 0, 0, 0x31, 0xff, 0x0f, 0x05} // mov $60, %eax; xor %edi, %edi; syscall
+	const base, headers = 0x400000, 64 + 56
+	b := append([]byte("\x7fELF"), 2, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+	u16 := func(v ...uint16) {
+		for _, v := range v {
+			b = binary.LittleEndian.AppendUint16(b, v)
+		}
+	}
+	u32 := func(v uint32) { b = binary.LittleEndian.AppendUint32(b, v) }
+	u64 := func(v ...uint64) {
+		for _, v := range v {
+			b = binary.LittleEndian.AppendUint64(b, v)
+		}
+	}
+	u16(2, 62) // an executable for amd64
+	u32(1)
+	u64(base+headers, 64, 0)
+	u32(0)
+	u16(64, 56, 1, 64, 0, 0)
+	size := uint64(headers + len(code))
+	u32(1) // loaded,
+	u32(5) // readable and executable
+	u64(0, base, base, size, size, 0x1000)
+	return append(b, code...)
 }
 
 // memory is the peak of ctl's resident set in MiB, getrusage(2).

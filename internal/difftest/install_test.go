@@ -77,7 +77,26 @@ func installation(t *testing.T, ctl string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if ctl != "" {
+		// That it was ctl which the maintainer scripts called.
+		if !sameFile(t, ctl, tree+"/usr/bin/systemctl") || sameFile(t, ctl, tree+"/usr/bin/systemctl.real") {
+			t.Fatal("ctl is not the tree's systemctl")
+		}
+	}
 	return describe(t, tree)
+}
+
+func sameFile(t *testing.T, a, b string) bool {
+	t.Helper()
+	x, err := os.ReadFile(a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	y, err := os.ReadFile(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return bytes.Equal(x, y)
 }
 
 // describe lists links and records below the directories that systemctl and

@@ -59,12 +59,22 @@ func Debootstrap(dir, include string, args ...string) error {
 	if err != nil {
 		return err
 	}
+	// What was downloaded once is kept; the links cost nothing, for the trees are in the cache too.
+	debs := filepath.Join(Cache(), "debs")
+	if err := os.MkdirAll(debs, 0o755); err != nil {
+		return err
+	}
 	os.RemoveAll(dir)
 	args = append([]string{"--quiet", "--variant=minbase", "--include=" + include,
 		// A mirror may stand still at some day; its signature says until when it was fresh.
 		"--aptopt=Acquire::Check-Valid-Until \"false\"",
+		"--dpkgopt=force-unsafe-io", "--skip=essential/unlink",
+		`--setup-hook=mkdir -p "$1/var/cache/apt/archives" && find "$CTL_DEBS" -name '*.deb' -exec ln -t "$1/var/cache/apt/archives" {} +`,
+		`--customize-hook=find "$1/var/cache/apt/archives" -name '*.deb' -links 1 -exec ln -f -t "$CTL_DEBS" {} +`,
 	}, args...)
-	if out, err := exec.Command("mmdebstrap", append(args, "forky", dir, mirror)...).CombinedOutput(); err != nil {
+	cmd := exec.Command("mmdebstrap", append(args, "forky", dir, mirror)...)
+	cmd.Env = append(os.Environ(), "CTL_DEBS="+debs)
+	if out, err := cmd.CombinedOutput(); err != nil {
 		os.RemoveAll(dir)
 		return fmt.Errorf("mmdebstrap: %w: %s", err, tail(out))
 	}
