@@ -29,6 +29,7 @@ type Call struct {
 	table *cli.Table[Call]
 	log   term.Log
 	env   term.Env
+	conns []connection
 }
 
 // An Exit ends ctl with that status. What there was to say has been said.

@@ -10,22 +10,70 @@ import (
 	"ctl/internal/unit"
 )
 
-// The options of verbs that need a manager: what is wrong with a value is said now,
-// what it means will be kept when those verbs are there to ask for it.
+// The options of verbs that need a manager: what is wrong with a value is said at once.
 
-func accept(*Call, string) error { return nil }
+func setProperties(c *Call, v string) error {
+	c.Opt.PropertiesGiven = true
+	if v == "" {
+		c.Opt.Properties = nil // asks for none so far, but not for all
+	}
+	for p := range strings.SplitSeq(v, ",") {
+		if p != "" {
+			c.Opt.Properties = append(c.Opt.Properties, p)
+		}
+	}
+	return nil
+}
+
+func setPropertyValue(c *Call, v string) error {
+	c.Opt.ValueOnly = true
+	return setProperties(c, v)
+}
+
+func setValueOnly(c *Call, _ string) error        { c.Opt.ValueOnly = true; return nil }
+func setReverse(c *Call, _ string) error          { c.Opt.Reverse = true; return nil }
+func setBefore(c *Call, _ string) error           { c.Opt.Before = true; return nil }
+func setAfter(c *Call, _ string) error            { c.Opt.After = true; return nil }
+func setJobMode(c *Call, v string) error          { c.Opt.JobMode = v; return nil }
+func setModeFail(c *Call, _ string) error         { c.Opt.JobMode = "fail"; return nil }
+func setModeIrreversible(c *Call, _ string) error { c.Opt.JobMode = "replace-irreversibly"; return nil }
+func setModeIgnoreDependencies(c *Call, _ string) error {
+	c.Opt.JobMode = "ignore-dependencies"
+	return nil
+}
+func setShowTypes(c *Call, _ string) error { c.Opt.ShowTypes = true; return nil }
+func setIgnoreInhibitors(c *Call, _ string) error {
+	c.Opt.Inhibitors, c.Opt.CheckInhibitors = No, false
+	return nil
+}
+func setKillWhom(c *Call, v string) error           { c.Opt.KillWhom = v; return nil }
+func setVerbose(c *Call, _ string) error            { c.Opt.Verbose = true; return nil }
+func setNoWall(c *Call, _ string) error             { c.Opt.NoWall = true; return nil }
+func setMessage(c *Call, v string) error            { c.Opt.Message = v; return nil }
+func setNoAskPassword(c *Call, _ string) error      { c.Opt.NoAskPassword = true; return nil }
+func setRebootArgument(c *Call, v string) error     { c.Opt.RebootArgument = v; return nil }
+func setKernelCmdline(c *Call, v string) error      { c.Opt.KernelCmdline = v; return nil }
+func setKernelCmdlineReuse(c *Call, _ string) error { c.Opt.KernelCmdlineReuse = true; return nil }
+func setReadOnly(c *Call, _ string) error           { c.Opt.ReadOnly = true; return nil }
+func setMkdir(c *Call, _ string) error              { c.Opt.Mkdir = true; return nil }
 
 func setLines(c *Call, v string) error {
 	n, ok := number(strings.TrimPrefix(v, "+"))
 	if !ok || n < 0 || n > 1<<32-1 {
 		return cli.Usage("Failed to parse lines '" + v + "'")
 	}
+	c.Opt.Lines, c.Opt.LinesGiven = int(n), true
 	return nil
 }
 
 func setCheckInhibitors(c *Call, v string) error {
 	yes, ok := unit.Boolean(v)
-	c.Opt.CheckInhibitors = yes
+	c.Opt.CheckInhibitors, c.Opt.Inhibitors = yes, Auto
+	if ok && yes {
+		c.Opt.Inhibitors = Yes
+	} else if ok {
+		c.Opt.Inhibitors = No
+	}
 	if !ok && v != "auto" && v != "" {
 		return cli.Usage("Failed to parse tristate argument to '--check-inhibitors=': " + v)
 	}
@@ -40,7 +88,7 @@ func setKillValue(c *Call, v string) error {
 	if !ok || n < -1<<31 || n > 1<<31-1 {
 		return cli.Usage("Unable to parse signal queue value: " + v)
 	}
-	c.Opt.KillValue = true
+	c.Opt.KillValue, c.Opt.KillValueIs = true, int32(n)
 	return nil
 }
 
@@ -48,7 +96,7 @@ func setKillSubgroup(c *Call, v string) error {
 	if strings.Contains("/"+v+"/", "/../") {
 		return cli.Usage("Control group sub-path '" + v + "' is not valid.")
 	}
-	c.Opt.KillSubgroup = v != ""
+	c.Opt.KillSubgroup, c.Opt.KillSubgroupIs = v != "", v
 	return nil
 }
 
@@ -57,6 +105,9 @@ func setWhat(c *Call, v string) error {
 		if w == "help" {
 			c.Print("runtime\nstate\ncache\nlogs\nconfiguration\nfdstore\nall\n")
 			return Exit(0)
+		}
+		if w != "" {
+			c.Opt.What = append(c.Opt.What, w)
 		}
 	}
 	return nil
@@ -68,6 +119,7 @@ func setTimestamp(c *Call, v string) error {
 		c.Print("pretty\nus\nutc\nus+utc\nunix\n")
 		return Exit(0)
 	case "pretty", "us", "µs", "μs", "utc", "us+utc", "µs+utc", "μs+utc", "unix":
+		c.Opt.Timestamp = strings.NewReplacer("µ", "u", "μ", "u").Replace(v)
 		return nil
 	}
 	return cli.Usage("Invalid value: " + v + ".")
@@ -81,6 +133,7 @@ func setSignal(c *Call, v string) error {
 	if !isSignal(v) {
 		return cli.Usage("Failed to parse signal string \"" + v + "\".")
 	}
+	c.Opt.Signal = v
 	return nil
 }
 
@@ -147,12 +200,14 @@ func setWhen(c *Call, v string) error {
 	if !isTime(v) {
 		return cli.Usage("Failed to parse --when= argument '" + v + "': Invalid argument")
 	}
+	c.Opt.WhenIs = v
 	return nil
 }
 
 func setBootLoaderMenu(c *Call, v string) error {
 	switch {
 	case isTimeSpan(v):
+		c.Opt.BootLoaderMenu, c.Opt.BootLoaderMenuGiven = v, true
 		return nil
 	case isTimeSpan(strings.TrimPrefix(v, "-")):
 		return cli.Usage("Failed to parse --boot-loader-menu= argument '" + v + "': Numerical result out of range")
@@ -165,6 +220,7 @@ func setBootLoaderEntry(c *Call, v string) error {
 		c.Verb = "--boot-loader-entry=help"
 		return c.noManager()
 	}
+	c.Opt.BootLoaderEntry, c.Opt.BootLoaderEntryGiven = v, true
 	return nil
 }
 

@@ -1,0 +1,65 @@
+package control
+
+import (
+	"ctl/control/manager"
+)
+
+// isActive prints the active state of units: 0 if one is active, 4 if there is no such unit, else 3.
+func isActive(c *Call) error {
+	return c.checkUnits([]string{"active", "reloading", "refreshing"}, 3)
+}
+
+// isFailed prints the active state of units, or tells whether the system is degraded.
+func isFailed(c *Call) error {
+	if len(c.Args) > 0 {
+		return c.checkUnits([]string{"failed"}, 1)
+	}
+	m, err := c.manager()
+	if err != nil {
+		return err
+	}
+	state, err := m.Property(manager.ManagerPath(), manager.ManagerInterface, "SystemState")
+	if err != nil {
+		return Failure{"query system state", err}
+	}
+	if !c.Opt.Quiet {
+		c.Print(state.Text() + "\n")
+	}
+	if state.Text() == "degraded" {
+		return nil
+	}
+	return Exit(1)
+}
+
+// checkUnits is fulfilled if a unit is in one of the good states.
+func (c *Call) checkUnits(good []string, otherwise Exit) error {
+	m, err := c.manager()
+	if err != nil {
+		return err
+	}
+	names, _, err := c.expandNames(m, c.Args, "")
+	if err != nil {
+		return err
+	}
+	found, fulfilled := false, false
+	states, err := m.UnitStates(names)
+	if err != nil {
+		return Failure{"retrieve unit state", err}
+	}
+	for _, s := range states {
+		if !c.Opt.Quiet {
+			c.Print(s.Active + "\n")
+		}
+		for _, g := range good {
+			fulfilled = fulfilled || s.Active == g
+		}
+		found = found || s.Load != "not-found"
+	}
+	switch {
+	case fulfilled:
+		return nil
+	case !found:
+		return Exit(4)
+	}
+	return otherwise
+}

@@ -1,0 +1,70 @@
+package control
+
+import (
+	"errors"
+	"syscall"
+	"time"
+
+	"ctl/control/manager"
+	"ctl/enable"
+	"ctl/internal/cli"
+	"ctl/internal/clock"
+	"ctl/internal/term"
+)
+
+// manager connects to the service manager, once. The error is what the user is told.
+func (c *Call) manager() (*manager.Conn, error) { return c.connect(false) }
+
+// bus connects to the bus on which the service manager and the others are, once.
+func (c *Call) bus() (*manager.Conn, error) { return c.connect(true) }
+
+func (c *Call) connect(full bool) (*manager.Conn, error) {
+	if err := c.beforeManager(); err != nil {
+		return nil, err
+	}
+	if c.Getenv("SYSTEMCTL_FORCE_BUS") == "1" {
+		full = true
+	}
+	for _, have := range c.conns {
+		if have.full == full {
+			return have.Conn, nil
+		}
+	}
+	if c.Opt.Transport == "" && c.Opt.Scope != enable.User && !c.Where.RuntimeDirectory() {
+		c.Log(term.Err, "System has not been booted with systemd as init system (PID 1). Can't operate.")
+		return nil, c.connectFailed(syscall.EHOSTDOWN)
+	}
+	conn, err := manager.Dial(manager.Target{User: c.Opt.Scope == enable.User, Transport: c.Opt.Transport, Remote: c.Opt.Remote,
+		Full: full, Getenv: c.Getenv})
+	if err != nil {
+		return nil, c.connectFailed(err)
+	}
+	conn.Interactive = !c.Opt.NoAskPassword && c.Opt.Scope == enable.System
+	if usec, err := clock.ParseSpan(c.Getenv("SYSTEMD_BUS_TIMEOUT"), clock.Second); err == nil && usec > 0 {
+		conn.Timeout = time.Duration(usec) * time.Microsecond
+	}
+	c.conns = append(c.conns, connection{conn, full})
+	return conn, nil
+}
+
+// A connection is one that a call has made.
+type connection struct {
+	*manager.Conn
+	full bool
+}
+
+// connectFailed words why there is no connection.
+func (c *Call) connectFailed(err error) error {
+	transport := c.Opt.Transport
+	if transport == "" {
+		transport = "local"
+	}
+	if transport == "host" {
+		transport = "remote"
+	}
+	text := strerror(err)
+	if errors.Is(err, manager.ErrNoUserBus) {
+		text = err.Error() + " (consider using --machine=<user>@.host --user to connect to bus of other user)"
+	}
+	return cli.Usage("Failed to connect to " + c.scopeName() + " scope bus via " + transport + " transport: " + text)
+}

@@ -1,0 +1,3 @@
+package control
+
+func listDependencies(c *Call) error { return needsManager(c) }

@@ -1,0 +1,5 @@
+package control
+
+func listJobs(c *Call) error { return needsManager(c) }
+
+func cancelJobs(c *Call) error { return needsManager(c) }

@@ -1,0 +1,3 @@
+package control
+
+func killUnits(c *Call) error { return needsManager(c) }

@@ -1,0 +1,3 @@
+package control
+
+func listMachines(c *Call) error { return needsManager(c) }

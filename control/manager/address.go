@@ -1,0 +1,126 @@
+package manager
+
+import (
+	"errors"
+	"net"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+// A Target says whom to connect to.
+type Target struct {
+	User      bool   // the manager of a user, not the system's
+	Transport string // "" for this machine; "host", "machine", "capsule"
+	Remote    string // which one, as the option has it
+	Full      bool   // a bus, with everybody on it, and not the manager alone
+	Getenv    func(string) string
+}
+
+// ErrNoUserBus says that the environment does not tell where a user's manager is.
+var ErrNoUserBus = errors.New("$DBUS_SESSION_BUS_ADDRESS and $XDG_RUNTIME_DIR not defined")
+
+// Dial connects. The error has the errno that connecting ended with.
+func Dial(t Target) (*Conn, error) {
+	switch t.Transport {
+	case "host":
+		return dialHost(t)
+	case "machine":
+		return dialMachine(t)
+	case "capsule":
+		dir := "/run/capsules/" + t.Remote
+		if t.Full {
+			return dialPath(dir+"/bus", true)
+		}
+		return dialPath(dir+"/systemd/private", false)
+	}
+	if t.User {
+		return dialUser(t)
+	}
+	if !t.Full && os.Geteuid() == 0 {
+		return dialPath("/run/systemd/private", false)
+	}
+	if a := t.Getenv("DBUS_SYSTEM_BUS_ADDRESS"); a != "" {
+		return dialAddress(a)
+	}
+	return dialPath("/run/dbus/system_bus_socket", true)
+}
+
+func dialUser(t Target) (*Conn, error) {
+	runtime, session := t.Getenv("XDG_RUNTIME_DIR"), t.Getenv("DBUS_SESSION_BUS_ADDRESS")
+	switch {
+	case !t.Full && runtime != "":
+		return dialPath(runtime+"/systemd/private", false)
+	case session != "":
+		return dialAddress(session)
+	case runtime != "":
+		return dialPath(runtime+"/bus", true)
+	}
+	return nil, ErrNoUserBus
+}
+
+func dialPath(path string, bus bool) (*Conn, error) {
+	s, err := net.DialUnix("unix", nil, &net.UnixAddr{Name: path, Net: "unix"})
+	if err != nil {
+		return nil, err
+	}
+	return newConn(s, bus), nil
+}
+
+// dialAddress connects to the first server of a list of addresses that answers,
+// D-Bus specification, "Server Addresses".
+func dialAddress(list string) (*Conn, error) {
+	err := error(syscall.EINVAL)
+	for a := range strings.SplitSeq(list, ";") {
+		var c *Conn
+		if c, err = dialOne(a); err == nil {
+			return c, nil
+		}
+	}
+	return nil, err
+}
+
+func dialOne(address string) (*Conn, error) {
+	kind, rest, _ := strings.Cut(address, ":")
+	if kind != "unix" {
+		return nil, syscall.EINVAL
+	}
+	for kv := range strings.SplitSeq(rest, ",") {
+		k, v, _ := strings.Cut(kv, "=")
+		v, err := unescape(v)
+		switch {
+		case err != nil:
+			return nil, err
+		case k == "path":
+			return dialPath(v, true)
+		case k == "abstract":
+			return dialPath("@"+v, true)
+		}
+	}
+	return nil, syscall.EINVAL
+}
+
+// unescape undoes the %xx of an address.
+func unescape(s string) (string, error) {
+	var b strings.Builder
+	for {
+		before, after, ok := strings.Cut(s, "%")
+		b.WriteString(before)
+		if !ok {
+			return b.String(), nil
+		}
+		if len(after) < 2 {
+			return "", syscall.EINVAL
+		}
+		n, err := strconv.ParseUint(after[:2], 16, 8)
+		if err != nil {
+			return "", syscall.EINVAL
+		}
+		b.WriteByte(byte(n))
+		s = after[2:]
+	}
+}
+
+func dialHost(Target) (*Conn, error)    { return nil, syscall.EOPNOTSUPP }
+func dialMachine(Target) (*Conn, error) { return nil, syscall.EOPNOTSUPP }

@@ -1,0 +1,131 @@
+package manager
+
+import (
+	"strings"
+	"time"
+
+	"ctl/internal/unit"
+)
+
+const (
+	service          = "org.freedesktop.systemd1"
+	managerPath      = ObjectPath("/org/freedesktop/systemd1")
+	ManagerInterface = "org.freedesktop.systemd1.Manager"
+	properties       = "org.freedesktop.DBus.Properties"
+)
+
+// UnitPath is the object that stands for a unit; the manager loads the unit when it is asked for one.
+func UnitPath(name string) ObjectPath { return managerPath + "/unit/" + ObjectPath(escapeLabel(name)) }
+
+// JobPath is the object that stands for a job.
+func JobPath(id string) ObjectPath { return managerPath + "/job/" + ObjectPath(id) }
+
+// ManagerPath is the object that stands for the manager.
+func ManagerPath() ObjectPath { return managerPath }
+
+// escapeLabel makes s a part of an object path: what is no letter or digit is _ and two hexadecimal digits.
+func escapeLabel(s string) string {
+	if s == "" {
+		return "_"
+	}
+	const hex = "0123456789abcdef"
+	var b strings.Builder
+	for i := range len(s) {
+		ch := s[i]
+		switch {
+		case ch >= 'a' && ch <= 'z', ch >= 'A' && ch <= 'Z', ch >= '0' && ch <= '9' && i > 0:
+			b.WriteByte(ch)
+		default:
+			b.Write([]byte{'_', hex[ch>>4], hex[ch&15]})
+		}
+	}
+	return b.String()
+}
+
+// Method is a call of a method of the manager, org.freedesktop.systemd1(5).
+func Method(name string, args ...any) Call {
+	return Call{Destination: service, Path: managerPath, Interface: ManagerInterface, Method: name, Args: args}
+}
+
+// Manager calls a method of the manager, org.freedesktop.systemd1(5).
+func (c *Conn) Manager(method string, args ...any) ([]any, error) {
+	return c.Call(Method(method, args...))
+}
+
+// Slow is a method of the manager for which the reference waits longer: Reload, Reexecute.
+func Slow(call Call) Call {
+	call.Timeout = 180 * time.Second
+	return call
+}
+
+// A Property is a property of an object.
+type Property struct {
+	Name  string
+	Type  string // the D-Bus signature; dictionaries "a{sv}" stay dictionaries
+	Value any
+}
+
+// GetAll is a call that asks for the properties of all interfaces of an object, or of one.
+// Properties reads the reply.
+func GetAll(path ObjectPath, iface string) Call {
+	return Call{Destination: service, Path: path, Interface: properties, Method: "GetAll", Args: []any{iface}}
+}
+
+// Properties reads the reply to GetAll, in the order in which the service sent them.
+func Properties(reply []any) []Property {
+	if len(reply) == 0 {
+		return nil
+	}
+	entries, _ := reply[0].([][]any)
+	l := make([]Property, 0, len(entries))
+	for _, e := range entries {
+		if len(e) != 2 {
+			continue
+		}
+		if name, ok := e[0].(string); ok {
+			l = append(l, property(name, e[1]))
+		}
+	}
+	return l
+}
+
+// AllProperties asks for the properties of an object and waits for them.
+func (c *Conn) AllProperties(path ObjectPath) ([]Property, error) {
+	reply, err := c.Call(GetAll(path, ""))
+	return Properties(reply), err
+}
+
+// Get is a call that asks for one property. Value reads the reply.
+func Get(path ObjectPath, iface, name string) Call {
+	return Call{Destination: service, Path: path, Interface: properties, Method: "Get", Args: []any{iface, name}}
+}
+
+// Value reads the reply to Get.
+func Value(reply []any) Property {
+	if len(reply) == 0 {
+		return Property{}
+	}
+	return property("", reply[0])
+}
+
+// Property asks for one property and waits for it.
+func (c *Conn) Property(path ObjectPath, iface, name string) (Property, error) {
+	reply, err := c.Call(Get(path, iface, name))
+	return Value(reply), err
+}
+
+// Set is a call that sets a property to a value, which becomes a variant of its Go type.
+func Set(path ObjectPath, iface, name string, value any) Call {
+	return Call{Destination: service, Path: path, Interface: properties, Method: "Set", Args: []any{iface, name, Variant(value)}}
+}
+
+// Interface is the D-Bus interface of the units of a type: "service" has org.freedesktop.systemd1.Service.
+func Interface(unitType string) string {
+	return prefix + strings.ToUpper(unitType[:1]) + unitType[1:]
+}
+
+// UnitInterface is the D-Bus interface of all units.
+const UnitInterface = "org.freedesktop.systemd1.Unit"
+
+// TypeInterface is the interface of the unit's type.
+func TypeInterface(name string) string { return Interface(unit.Type(name)) }

@@ -1,0 +1,5 @@
+package control
+
+func bindMount(c *Call) error { return needsManager(c) }
+
+func mountImage(c *Call) error { return needsManager(c) }

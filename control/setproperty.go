@@ -1,0 +1,3 @@
+package control
+
+func setProperty(c *Call) error { return needsManager(c) }

@@ -1,0 +1,3 @@
+package control
+
+func show(c *Call) error { return needsManager(c) }

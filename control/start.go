@@ -1,0 +1,3 @@
+package control
+
+func startUnits(c *Call) error { return needsManager(c) }

@@ -1,0 +1,3 @@
+package control
+
+func status(c *Call) error { return needsManager(c) }

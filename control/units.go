@@ -1,0 +1,3 @@
+package control
+
+func listUnits(c *Call) error { return needsManager(c) }

@@ -1,0 +1,3 @@
+package control
+
+func whoami(c *Call) error { return needsManager(c) }
