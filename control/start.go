@@ -1,3 +1,323 @@
 package control
 
-func startUnits(c *Call) error { return needsManager(c) }
+import (
+	"strings"
+
+	"ctl/control/manager"
+	"ctl/internal/term"
+)
+
+// A request is what start and its kin ask of the manager.
+type request struct {
+	jobType, mode, suffix string
+}
+
+// requestOf is what a verb asks for; old spellings included.
+func (c *Call) requestOf(verb string) request {
+	r := request{jobType: verb, mode: c.Opt.JobMode}
+	switch verb {
+	case "isolate":
+		return request{"start", "isolate", ".target"}
+	case "condstop":
+		r.jobType = "stop"
+	case "condrestart":
+		r.jobType = "try-restart"
+	case "try-reload-or-restart", "force-reload", "condreload":
+		r.jobType = "reload-or-try-restart"
+	}
+	if r.mode == "" {
+		r.mode = "replace"
+	}
+	return r
+}
+
+// startUnits queues jobs for units and waits for them.
+func startUnits(c *Call) error {
+	if c.Opt.Marked {
+		c.Log(term.Notice, "--marked is deprecated. Please use 'systemctl enqueue-marked' instead.")
+	}
+	return c.startNamed(c.Verb, c.Args)
+}
+
+// startNamed does what a verb such as start does, with the units named.
+func (c *Call) startNamed(verb string, operands []string) error {
+	m, err := c.connect(c.Opt.Wait)
+	if err != nil {
+		return err
+	}
+	c.startAgents()
+	w := &waiting{Call: c, m: m}
+	if verb == "enqueue-marked" || c.Opt.Marked {
+		return w.marked()
+	}
+	r := c.requestOf(verb)
+	names, globbed, err := c.expandNames(m, operands, r.suffix)
+	if err != nil {
+		return err
+	}
+	if globbed && verb == "start" && !c.Opt.All && !c.Opt.Quiet {
+		c.Log(term.Warning, "Warning: systemctl start called with a glob pattern.")
+		c.Log(term.Notice, "Hint: unit globs expand to loaded units, so start will usually have no effect.\n"+
+			"      Passing --all will also load units which are pulled in by other units.\n"+
+			"      See systemctl(1) for more details.")
+	}
+	return w.do(r, names)
+}
+
+// A waiting is jobs being queued and waited for.
+type waiting struct {
+	*Call
+	m      *manager.Conn
+	jobs   []manager.ObjectPath
+	names  []string // of the units that have them
+	status Exit     // of the first thing that went wrong
+}
+
+// fails remembers the status of the first failure.
+func (w *waiting) fails(status Exit) {
+	if w.status == 0 {
+		w.status = status
+	}
+}
+
+func (w *waiting) marked() error {
+	if !w.Opt.NoBlock {
+		if err := w.m.WatchJobs(); err != nil {
+			return Failure{"watch jobs", err}
+		}
+	}
+	jobs, err := w.m.EnqueueMarked()
+	if err != nil {
+		return Failure{"enqueue marked jobs", err}
+	}
+	w.jobs = jobs
+	return w.wait(false)
+}
+
+func (w *waiting) do(r request, names []string) error {
+	if !w.Opt.NoBlock {
+		if err := w.m.WatchJobs(); err != nil {
+			return Failure{"watch jobs", err}
+		}
+	}
+	if w.Opt.Verbose && !w.Opt.NoBlock {
+		stop := w.followJournal(names)
+		defer stop()
+	}
+	if !w.enqueueAll(r, names) {
+		for _, n := range names {
+			if err := w.enqueue(r, n); err != nil {
+				return err
+			}
+		}
+	}
+	return w.wait(r.jobType == "stop")
+}
+
+// enqueueAll queues jobs for several units in one call. It is false if the jobs are to be
+// queued one by one, since the manager does not know the call or one unit is masked and need not be started.
+func (w *waiting) enqueueAll(r request, names []string) bool {
+	if len(names) < 2 || w.Opt.ShowTransaction || w.Opt.DryRun || r.mode == "isolate" {
+		return false
+	}
+	jobs, err := w.m.EnqueueMany(names, r.jobType, r.mode)
+	switch {
+	case manager.IsName(err, "UnknownMethod", "InvalidArgs"),
+		strings.Contains(r.jobType, "try") && manager.IsName(err, "UnitMasked"):
+		return false
+	case err != nil:
+		w.Log(term.Err, Failure{"enqueue jobs", err}.Error())
+		w.fails(startStatus(err))
+		return true
+	}
+	for _, j := range jobs {
+		w.jobs = append(w.jobs, j.Path)
+	}
+	for _, n := range names {
+		w.queued(n)
+	}
+	return true
+}
+
+// enqueue queues a job for one unit. Only an error of the connection ends everything.
+func (w *waiting) enqueue(r request, name string) error {
+	if w.Opt.DryRun {
+		return nil
+	}
+	path, err := w.enqueueOne(r, name)
+	if err != nil {
+		if manager.IsName(err, "UnitMasked") && strings.Contains(r.jobType, "try") {
+			return nil
+		}
+		w.refused(r, name, err)
+		return nil
+	}
+	w.jobs = append(w.jobs, path)
+	w.queued(name)
+	return nil
+}
+
+func (w *waiting) enqueueOne(r request, name string) (manager.ObjectPath, error) {
+	if w.Opt.ShowTransaction {
+		anchor, others, err := w.m.EnqueueTransaction(name, r.jobType, r.mode)
+		if err == nil {
+			w.transaction(anchor, others)
+			return anchor.Path, nil
+		}
+		if !manager.IsName(err, "UnknownMethod") {
+			return "", err
+		}
+		w.Log(term.Notice, "--show-transaction not supported by this service manager, proceeding without.")
+	}
+	reply, err := w.m.Call(manager.Enqueue(name, r.jobType, r.mode))
+	if err != nil {
+		return "", err
+	}
+	return manager.JobPathOf(reply)
+}
+
+// transaction shows the jobs that were queued together.
+func (w *waiting) transaction(anchor manager.Job, others []manager.Job) {
+	w.Log(term.Info, "Enqueued anchor job "+decimal(anchor.ID)+" "+anchor.Unit+"/"+anchor.Type+".")
+	for _, j := range others {
+		w.Log(term.Info, "Enqueued auxiliary job "+decimal(j.ID)+" "+j.Unit+"/"+j.Type+".")
+	}
+}
+
+// refused says why a job could not be queued, and where to look.
+func (w *waiting) refused(r request, name string, err error) {
+	w.fails(startStatus(err))
+	w.Log(term.Err, Failure{r.jobType + " " + name, err}.Error())
+	if !manager.IsName(err, "NoSuchUnit", "UnitMasked", "JobTypeNotApplicable") {
+		w.Log(term.Err, "See "+w.logs()+" and '"+w.hint("systemctl")+" status"+w.dashes(name)+" "+name+"' for details.")
+	}
+}
+
+// logs is what to look into beside the status.
+func (w *waiting) logs() string {
+	if w.scopeName() == "user" {
+		return "user logs"
+	}
+	return "system logs"
+}
+
+// dashes keeps a name from being taken for an option.
+func (w *waiting) dashes(name string) string {
+	if strings.HasPrefix(name, "-") {
+		return " --"
+	}
+	return ""
+}
+
+// hint is a command as the user has to type it to get at the same manager.
+func (c *Call) hint(command string) string {
+	switch {
+	case c.Opt.Transport == "host":
+		command += " -H " + c.Opt.Remote
+	case c.Opt.Transport == "machine":
+		command += " -M " + c.Opt.Remote
+	case c.Opt.Transport == "capsule":
+		return command + " -C " + c.Opt.Remote
+	}
+	if c.scopeName() == "user" {
+		command += " --user"
+	}
+	return command
+}
+
+// startStatus is the exit status for an error of the manager, systemctl.md section 5.
+func startStatus(err error) Exit {
+	switch {
+	case manager.IsName(err, "AccessDenied", "OnlyByDependency", "NoIsolation", "TransactionIsDestructive"):
+		return 4
+	case manager.IsName(err, "NoSuchUnit"):
+		return 5
+	case manager.IsName(err, "JobTypeNotApplicable", "NotSupported"):
+		return 3
+	case manager.IsName(err, "LoadFailed"):
+		return 6
+	}
+	return 1
+}
+
+// queued does what is to be done for a unit once its job is in the queue.
+func (w *waiting) queued(name string) {
+	if !w.Opt.NoWarn && w.m.NeedsReload(name) {
+		w.warnChanged(name)
+	}
+	if w.Opt.Wait {
+		if err := w.m.Watch(name); err != nil {
+			w.Log(term.Err, Failure{"watch unit " + name, err}.Error())
+			w.fails(1)
+		}
+	}
+	w.names = append(w.names, name)
+}
+
+// warnChanged says that the manager knows an old state of a unit's files.
+func (c *Call) warnChanged(name string) {
+	scope := ""
+	if c.scopeName() == "user" {
+		scope = " --user"
+	}
+	c.Log(term.Warning, "Warning: The unit file, source configuration file or drop-ins of "+name+
+		" changed on disk. Run 'systemctl"+scope+" daemon-reload' to reload units.")
+}
+
+// wait waits for the jobs, and with --wait for the units. Units that were stopped may be started
+// again by others at any time, of which the user is told.
+func (w *waiting) wait(stopped bool) error {
+	if !w.Opt.NoBlock {
+		if err := w.waitForJobs(); err != nil {
+			return err
+		}
+		if stopped && !w.Opt.Quiet && !w.Opt.NoWarn {
+			for _, n := range w.names {
+				w.warnTriggering("Stopping", n)
+			}
+		}
+	}
+	if w.Opt.Wait {
+		good, err := w.m.WaitForUnits()
+		if err != nil {
+			return Failure{"wait for units", err}
+		}
+		if !good {
+			w.fails(1)
+		}
+	}
+	if w.status != 0 {
+		return w.status
+	}
+	return nil
+}
+
+// waitForJobs says how each job ended that did not end well.
+func (w *waiting) waitForJobs() error {
+	err := w.m.WaitForJobs(w.jobs, func(r manager.JobResult) {
+		if r.Result != "done" && r.Result != "skipped" {
+			w.fails(1)
+		}
+		if !w.Opt.Quiet || w.Opt.ShowTransaction {
+			w.sayResult(r)
+		}
+	})
+	if err != nil {
+		w.Log(term.Warning, "D-Bus connection terminated while waiting for jobs.")
+		return Exit(1)
+	}
+	return nil
+}
+
+// warnTriggering tells which units may start a unit again that is being stopped.
+func (c *Call) warnTriggering(doing, name string) {
+	m, err := c.manager()
+	if err != nil {
+		return
+	}
+	triggering, err := m.ActiveTriggers(name)
+	if err != nil || len(triggering) == 0 {
+		return
+	}
+	c.Log(term.Warning, doing+" '"+name+"', but its triggering units are still active:\n"+strings.Join(triggering, ", "))
+}

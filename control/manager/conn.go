@@ -40,6 +40,7 @@ type Conn struct {
 	out     []byte // what is to go before the next call: Hello
 	replies []*dbus.Message
 	signals []*Signal
+	watched []*watched
 	failed  error // why the connection is of no use any more
 }
 

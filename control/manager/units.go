@@ -139,3 +139,37 @@ func (c *Conn) UnitStates(names []string) ([]UnitState, error) {
 	})
 	return l, err
 }
+
+// NeedsReload tells whether the files of a unit, if it is loaded, have changed since.
+func (c *Conn) NeedsReload(name string) bool {
+	reply, err := c.Manager("GetUnit", name)
+	path, ok := first[ObjectPath](reply)
+	if err != nil || !ok {
+		return false
+	}
+	p, err := c.Property(path, UnitInterface, "NeedDaemonReload")
+	return err == nil && p.Bool()
+}
+
+// ActiveTriggers are the units that start this one when something happens, and are active.
+func (c *Conn) ActiveTriggers(name string) ([]string, error) {
+	load, err := c.Property(UnitPath(name), UnitInterface, "LoadState")
+	if err != nil || load.Text() == "masked" {
+		return nil, err
+	}
+	by, err := c.Property(UnitPath(name), UnitInterface, "TriggeredBy")
+	if err != nil {
+		return nil, err
+	}
+	states, err := c.UnitStates(by.Strings())
+	if err != nil {
+		return nil, err
+	}
+	var l []string
+	for i, s := range states {
+		if s.Active == "active" || s.Active == "reloading" || s.Active == "refreshing" {
+			l = append(l, by.Strings()[i])
+		}
+	}
+	return l, nil
+}

@@ -1,0 +1,217 @@
+package manager
+
+import (
+	"slices"
+	"syscall"
+	"time"
+)
+
+// A Job is a job that was queued, or one that was queued along with it.
+type Job struct {
+	ID       uint32
+	Path     ObjectPath
+	Unit     string
+	UnitPath ObjectPath
+	Type     string // "start", "stop", ...
+}
+
+// jobMethods are the methods that queue a job of a type, org.freedesktop.systemd1(5).
+var jobMethods = [...][2]string{{"start", "StartUnit"}, {"stop", "StopUnit"}, {"reload", "ReloadUnit"},
+	{"restart", "RestartUnit"}, {"try-restart", "TryRestartUnit"}, {"reload-or-restart", "ReloadOrRestartUnit"},
+	{"reload-or-try-restart", "ReloadOrTryRestartUnit"}}
+
+// Enqueue is the call that queues a job for a unit; JobPathOf reads the reply.
+func Enqueue(unit, jobType, mode string) Call {
+	for _, m := range jobMethods {
+		if m[0] == jobType {
+			return Method(m[1], unit, mode)
+		}
+	}
+	return Method("StartUnit", unit, mode)
+}
+
+// JobPathOf is the job of a reply to Enqueue.
+func JobPathOf(reply []any) (ObjectPath, error) {
+	if p, ok := first[ObjectPath](reply); ok {
+		return p, nil
+	}
+	return "", syscall.EBADMSG
+}
+
+// EnqueueTransaction queues a job for a unit and tells which others come with it.
+func (c *Conn) EnqueueTransaction(unit, jobType, mode string) (anchor Job, others []Job, err error) {
+	reply, err := c.Manager("EnqueueUnitJob", unit, jobType, mode)
+	if err != nil {
+		return Job{}, nil, err
+	}
+	var rows [][]any
+	if !scan(reply, &anchor.ID, &anchor.Path, &anchor.Unit, &anchor.UnitPath, &anchor.Type, &rows) {
+		return Job{}, nil, syscall.EBADMSG
+	}
+	others, err = jobs(rows)
+	return anchor, others, err
+}
+
+// EnqueueMany queues jobs of one type for several units, all or none of them; since systemd 262.
+func (c *Conn) EnqueueMany(units []string, jobType, mode string) ([]Job, error) {
+	reply, err := c.Manager("EnqueueUnitJobMany", units, jobType, mode, uint64(0))
+	if err != nil {
+		return nil, err
+	}
+	rows, ok := first[[][]any](reply)
+	if !ok {
+		return nil, syscall.EBADMSG
+	}
+	return jobs(rows)
+}
+
+// EnqueueMarked queues jobs for all units that are marked for one.
+func (c *Conn) EnqueueMarked() ([]ObjectPath, error) {
+	reply, err := c.Manager("EnqueueMarkedJobs")
+	if err != nil {
+		return nil, err
+	}
+	l, ok := first[[]ObjectPath](reply)
+	if !ok {
+		return nil, syscall.EBADMSG
+	}
+	return l, nil
+}
+
+func jobs(rows [][]any) ([]Job, error) {
+	l := make([]Job, len(rows))
+	for i, r := range rows {
+		j := &l[i]
+		if !scan(r, &j.ID, &j.Path, &j.Unit, &j.UnitPath, &j.Type) {
+			return nil, syscall.EBADMSG
+		}
+	}
+	return l, nil
+}
+
+// A JobResult is how a job ended.
+type JobResult struct {
+	Path         ObjectPath
+	Unit, Result string // "done", "failed", ...
+}
+
+// WatchJobs has the ends of jobs reported. It has to be called before the jobs are
+// queued. A manager reports to its private socket anyway.
+func (c *Conn) WatchJobs() error {
+	return c.watch("type='signal',sender='" + service + "',path='" + string(managerPath) +
+		"',interface='" + ManagerInterface + "',member='JobRemoved'")
+}
+
+// watch asks the bus for signals. A match that can't be had is not worth waiting for.
+func (c *Conn) watch(rule string) error {
+	if !c.bus {
+		return nil
+	}
+	_, err := c.Call(Call{Destination: "org.freedesktop.DBus", Path: "/org/freedesktop/DBus",
+		Interface: "org.freedesktop.DBus", Method: "AddMatch", Args: []any{rule}})
+	return err
+}
+
+// WaitForJobs hands the end of each of the jobs to f, in the order in which they end.
+func (c *Conn) WaitForJobs(paths []ObjectPath, f func(JobResult)) error {
+	paths = slices.Clone(paths)
+	for len(paths) > 0 {
+		s, err := c.NextSignal(time.Time{})
+		if err != nil {
+			return err
+		}
+		r, ok := jobRemoved(s)
+		if !ok {
+			c.unitChanged(s) // WaitForUnits must not miss it
+			continue
+		}
+		if i := slices.Index(paths, r.Path); i >= 0 {
+			paths = slices.Delete(paths, i, i+1)
+			f(r)
+		}
+	}
+	return nil
+}
+
+func jobRemoved(s *Signal) (r JobResult, ok bool) {
+	if s.Interface != ManagerInterface || s.Member != "JobRemoved" {
+		return r, false
+	}
+	var id uint32
+	return r, scan(s.Body, &id, &r.Path, &r.Unit, &r.Result)
+}
+
+// A watched unit is one whose end is waited for.
+type watched struct {
+	path   ObjectPath
+	active string // state
+	job    bool   // one is queued
+}
+
+func (w *watched) over() bool { return !w.job && (w.active == "inactive" || w.active == "failed") }
+
+// Watch keeps a unit loaded and has its changes noted, for WaitForUnits.
+func (c *Conn) Watch(name string) error {
+	path := UnitPath(name)
+	if _, err := c.Call(Call{Destination: service, Path: path, Interface: UnitInterface, Method: "Ref"}); err != nil {
+		return err
+	}
+	err := c.watch("type='signal',sender='" + service + "',path='" + string(path) +
+		"',interface='" + properties + "',member='PropertiesChanged'")
+	if err != nil {
+		return err
+	}
+	reply, err := c.Call(GetAll(path, UnitInterface))
+	if err != nil {
+		return err
+	}
+	w := &watched{path: path, job: true}
+	w.update(Properties(reply))
+	c.watched = append(c.watched, w)
+	return nil
+}
+
+func (w *watched) update(l []Property) {
+	for _, p := range l {
+		switch p.Name {
+		case "ActiveState":
+			w.active = p.Text()
+		case "Job":
+			if t, ok := p.Value.([]any); ok && len(t) > 0 {
+				id, _ := t[0].(uint32)
+				w.job = id != 0
+			}
+		}
+	}
+}
+
+// WaitForUnits waits until all units watched have ended, and tells whether none of them failed.
+func (c *Conn) WaitForUnits() (good bool, err error) {
+	good = true
+	for {
+		c.watched = slices.DeleteFunc(c.watched, func(w *watched) bool {
+			good = good && !(w.over() && w.active == "failed")
+			return w.over()
+		})
+		if len(c.watched) == 0 {
+			return good, nil
+		}
+		s, err := c.NextSignal(time.Time{})
+		if err != nil {
+			return false, err
+		}
+		c.unitChanged(s)
+	}
+}
+
+// unitChanged notes what a signal says of a unit that is watched.
+func (c *Conn) unitChanged(s *Signal) {
+	if s.Member != "PropertiesChanged" || len(s.Body) < 2 {
+		return
+	}
+	for _, w := range c.watched {
+		if w.path == s.Path {
+			w.update(Properties(s.Body[1:]))
+		}
+	}
+}
