@@ -137,7 +137,7 @@ func setMachine(c *Call, v string) error {
 	if !ok {
 		machine = v
 	}
-	if machine != ".host" && v != ".host" && !isHostname(strings.TrimSuffix(machine, ":")) && !(ok && machine == "") {
+	if machine != ".host" && v != ".host" && !unit.Hostname(strings.TrimSuffix(machine, ":")) && !(ok && machine == "") {
 		return cli.Usage("Invalid --machine= specified: " + v)
 	}
 	c.Opt.Transport, c.Opt.Remote = "machine", v
@@ -338,18 +338,4 @@ func number(s string) (int64, bool) {
 	s = strings.TrimLeft(s, " \t\n\r")
 	n, err := strconv.ParseInt(s, 0, 64)
 	return n, err == nil && !strings.Contains(s, "_")
-}
-
-// isHostname tells whether s is a name a container may have, hostname(7).
-func isHostname(s string) bool {
-	if s == "" || len(s) > 64 {
-		return false
-	}
-	for label := range strings.SplitSeq(s, ".") {
-		if label == "" || label[0] == '-' || label[len(label)-1] == '-' ||
-			strings.Trim(label, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-") != "" {
-			return false
-		}
-	}
-	return true
 }

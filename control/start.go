@@ -82,9 +82,7 @@ func (w *waiting) fails(status Exit) {
 
 func (w *waiting) marked() error {
 	if !w.Opt.NoBlock {
-		if err := w.m.WatchJobs(); err != nil {
-			return Failure{"watch jobs", err}
-		}
+		w.m.WatchJobs()
 	}
 	jobs, err := w.m.EnqueueMarked()
 	if err != nil {
@@ -96,9 +94,7 @@ func (w *waiting) marked() error {
 
 func (w *waiting) do(r request, names []string) error {
 	if !w.Opt.NoBlock {
-		if err := w.m.WatchJobs(); err != nil {
-			return Failure{"watch jobs", err}
-		}
+		w.m.WatchJobs()
 	}
 	if w.Opt.Verbose && !w.Opt.NoBlock {
 		stop := w.followJournal(names)

@@ -121,6 +121,3 @@ func unescape(s string) (string, error) {
 		s = after[2:]
 	}
 }
-
-func dialHost(Target) (*Conn, error)    { return nil, syscall.EOPNOTSUPP }
-func dialMachine(Target) (*Conn, error) { return nil, syscall.EOPNOTSUPP }

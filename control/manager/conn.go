@@ -33,6 +33,7 @@ type Conn struct {
 
 	socket  io.ReadWriteCloser
 	bus     bool   // a bus, not a peer
+	program bool   // reached through a program's standard input and output
 	sasl    bool   // whether the handshake's answer is still to come
 	hello   uint32 // the serial of our Hello, 0 when it was answered or not sent
 	serial  uint32
@@ -58,6 +59,7 @@ type Call struct {
 	Interface, Method string
 	Args              []any
 	Timeout           time.Duration // instead of the connection's
+	NoReply           bool          // nobody waits for a reply
 }
 
 // A Ticket stands for the reply to a call that was sent.
@@ -119,6 +121,9 @@ func (c *Conn) encode(call Call) (Ticket, []byte, error) {
 	if c.Interactive {
 		m.Flags |= dbus.FlagAllowInteractiveAuthorization
 	}
+	if call.NoReply {
+		m.Flags |= dbus.FlagNoReplyExpected
+	}
 	if c.bus && call.Destination != "" {
 		m.Headers[dbus.FieldDestination] = dbus.MakeVariant(call.Destination)
 	}
@@ -144,7 +149,7 @@ func (c *Conn) write(m []byte) error {
 	}
 	if c.sasl {
 		// A manager does not look again at what it read together with BEGIN.
-		if err := c.deadline(time.Now().Add(c.Timeout)); err != nil {
+		if err := c.deadline(c.patience()); err != nil {
 			return err
 		}
 		if err := c.handshake(); err != nil {
@@ -163,6 +168,8 @@ func (c *Conn) write(m []byte) error {
 // fail remembers that the connection is gone.
 func (c *Conn) fail(err error) error {
 	switch {
+	case c.sasl || c.hello != 0:
+		err = syscall.ENOTCONN
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.EPIPE):
 		err = syscall.ECONNRESET
 	}
@@ -226,6 +233,15 @@ func (c *Conn) NextSignal(deadline time.Time) (*Signal, error) {
 	s := c.signals[0]
 	c.signals = c.signals[1:]
 	return s, nil
+}
+
+// patience is until when the other end has to have answered the first time. A
+// program such as ssh may ask the user for a password before.
+func (c *Conn) patience() time.Time {
+	if c.program {
+		return time.Time{}
+	}
+	return time.Now().Add(90 * time.Second)
 }
 
 // deadline sets until when reading may take, where the socket can have one.

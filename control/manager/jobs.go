@@ -97,19 +97,19 @@ type JobResult struct {
 
 // WatchJobs has the ends of jobs reported. It has to be called before the jobs are
 // queued. A manager reports to its private socket anyway.
-func (c *Conn) WatchJobs() error {
-	return c.watch("type='signal',sender='" + service + "',path='" + string(managerPath) +
+func (c *Conn) WatchJobs() {
+	c.watch("type='signal',sender='" + service + "',path='" + string(managerPath) +
 		"',interface='" + ManagerInterface + "',member='JobRemoved'")
 }
 
-// watch asks the bus for signals. A match that can't be had is not worth waiting for.
-func (c *Conn) watch(rule string) error {
+// watch asks the bus for signals. What it is asked next comes after that, so there is nothing to wait for.
+func (c *Conn) watch(rule string) {
 	if !c.bus {
-		return nil
+		return
 	}
-	_, err := c.Call(Call{Destination: "org.freedesktop.DBus", Path: "/org/freedesktop/DBus",
-		Interface: "org.freedesktop.DBus", Method: "AddMatch", Args: []any{rule}})
-	return err
+	// If the connection is lost, the next call says so.
+	_, _ = c.Send(Call{Destination: "org.freedesktop.DBus", Path: "/org/freedesktop/DBus",
+		Interface: "org.freedesktop.DBus", Method: "AddMatch", Args: []any{rule}, NoReply: true})
 }
 
 // WaitForJobs hands the end of each of the jobs to f, in the order in which they end.
@@ -156,11 +156,8 @@ func (c *Conn) Watch(name string) error {
 	if _, err := c.Call(Call{Destination: service, Path: path, Interface: UnitInterface, Method: "Ref"}); err != nil {
 		return err
 	}
-	err := c.watch("type='signal',sender='" + service + "',path='" + string(path) +
+	c.watch("type='signal',sender='" + service + "',path='" + string(path) +
 		"',interface='" + properties + "',member='PropertiesChanged'")
-	if err != nil {
-		return err
-	}
 	reply, err := c.Call(GetAll(path, UnitInterface))
 	if err != nil {
 		return err
