@@ -84,7 +84,7 @@ func dialAddress(list string) (*Conn, error) {
 func dialOne(address string) (*Conn, error) {
 	kind, rest, _ := strings.Cut(address, ":")
 	if kind != "unix" {
-		return nil, syscall.EINVAL
+		return nil, syscall.ECONNREFUSED
 	}
 	for kv := range strings.SplitSeq(rest, ",") {
 		k, v, _ := strings.Cut(kv, "=")

@@ -15,8 +15,12 @@ type Error struct {
 	Message string
 }
 
-// Error is the service's message; where there is none, the text of the errno.
+// Error is the service's message; where there is none, the text of the errno. What a
+// bus says of a refusal is for its log.
 func (e *Error) Error() string {
+	if e.Name == prefixBus+"AccessDenied" {
+		return "Access denied"
+	}
 	if e.Message != "" {
 		return e.Message
 	}
