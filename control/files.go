@@ -21,7 +21,6 @@ func enableUnits(c *Call) error {
 	return c.change("enable", (*enable.Index).Enable, true)
 }
 func disableUnits(c *Call) error {
-	c.disableByName()
 	return c.change("disable", (*enable.Index).Disable, true)
 }
 func reenableUnits(c *Call) error { return c.change("reenable", (*enable.Index).Reenable, true) }
@@ -61,6 +60,9 @@ func (c *Call) change(operation string, plan planner, explains bool) error {
 	if err != nil {
 		return err
 	}
+	if operation == "disable" {
+		c.disableByName(args)
+	}
 	if operation == "link" {
 		if args, err = c.linkPaths(args); err != nil {
 			return err
@@ -70,10 +72,37 @@ func (c *Call) change(operation string, plan planner, explains bool) error {
 	if err != nil {
 		return err
 	}
+	if operation == "disable" && c.Opt.Scope == enable.User && !c.Opt.Quiet && !c.Opt.NoWarn {
+		c.warnGlobal(args)
+	}
 	if explains && !p.Carries && !c.Opt.Quiet && !c.Opt.NoWarn {
 		c.Log(term.Notice, nothingToInstall)
 	}
 	return c.now(operation)
+}
+
+// warnGlobal tells which units are still enabled for all users.
+func (c *Call) warnGlobal(names []string) {
+	t, err := tree.Open(c.root())
+	if err != nil {
+		return
+	}
+	defer t.Close()
+	ix, err := enable.Open(enable.Config{Tree: t, Scope: enable.Global, Getenv: c.Getenv})
+	if err != nil {
+		return
+	}
+	var on []string
+	for _, n := range names {
+		if s, _, err := ix.State(n); err == nil && s == "enabled" {
+			on = append(on, n)
+		}
+	}
+	if len(on) > 0 {
+		c.Log(term.Notice, "The following unit files have been enabled in global scope. This means\n"+
+			"they will still be started automatically after a successful disablement\n"+
+			"in user scope:\n"+strings.Join(on, ", "))
+	}
 }
 
 // nothingToInstall is the reference's explanation, which scripts look for.
@@ -110,7 +139,7 @@ func (c *Call) open() (*tree.Tree, *enable.Index, error) {
 		return nil, nil, err
 	}
 	t.ShowAs(strings.TrimSuffix(c.Opt.Root, "/"))
-	ix, err := enable.Open(enable.Config{Tree: t, Scope: c.Opt.Scope, Getenv: c.Getenv})
+	ix, err := enable.Open(enable.Config{Tree: t, Scope: c.Opt.Scope, Rooted: c.Opt.Root != "", Getenv: c.Getenv})
 	if err != nil {
 		t.Close()
 		return nil, nil, err
@@ -204,11 +233,11 @@ func (c *Call) mangleName(operation, arg, suffix string) (string, error) {
 }
 
 // disableByName drops the directories of paths: disable goes by names.
-func (c *Call) disableByName() {
-	for i, arg := range c.Args {
+func (c *Call) disableByName(args []string) {
+	for i, arg := range args {
 		if strings.IndexByte(arg, '/') >= 0 {
 			c.Log(term.Warning, "Warning: Can't execute disable on the unit file path. Proceeding with the unit name.")
-			c.Args[i] = filepath.Base(arg)
+			args[i] = filepath.Base(arg)
 		}
 	}
 }
@@ -225,7 +254,7 @@ func (c *Call) linkPaths(mangled []string) ([]string, error) {
 			return nil, cli.Usage("Link argument must contain at least one directory separator.\n" +
 				"If you intended to link a file in the current directory, try './" + arg + "' instead.")
 		}
-		out[i] = filepath.Clean(arg)
+		out[i] = arg
 	}
 	return out, nil
 }
@@ -370,7 +399,9 @@ func isEnabled(c *Call) error {
 
 // printLinks prints the links that disable would remove.
 func (c *Call) printLinks(ix *enable.Index, name string) {
-	for _, ch := range ix.Disable([]string{name}, c.flags()).Foresee().Changes {
+	p := ix.Disable([]string{name}, c.flags())
+	c.notes(p.Notes)
+	for _, ch := range p.Foresee().Changes {
 		if ch.Type == enable.Unlink {
 			c.Print("  " + ch.Path + "\n")
 		}

@@ -80,7 +80,11 @@ func (c *Call) printUnitFiles(files []enable.UnitFile) {
 				{Name: "preset", Value: preset},
 			})
 		}
-		c.Print(c.Opt.JSON.Format(rows))
+		out := c.Opt.JSON.Format(rows)
+		if c.legend() {
+			out += "\n" + strconv.Itoa(len(files)) + " unit files listed.\n"
+		}
+		c.Print(out)
 		return
 	}
 	legend := c.legend()

@@ -23,18 +23,18 @@ type Settings struct {
 	RootGiven bool   // --root= or --image=, "/" included
 	Image     string
 
-	Types, LoadStates, States []string
-	All, Full, Quiet, Plain   bool
-	NoWarn, NoReload, Now     bool
-	NoPager, Runtime, DryRun  bool
-	Recursive, WithDeps       bool
-	Force                     int
-	PresetMode                enable.PresetMode
-	Legend                    Tristate
-	JSON                      term.JSONMode
-	Output                    string
-	DropIn                    string
-	Stdin                     bool
+	Types, States            []string
+	All, Full, Quiet, Plain  bool
+	NoWarn, NoReload, Now    bool
+	NoPager, Runtime, DryRun bool
+	Recursive, WithDeps      bool
+	Force                    int
+	PresetMode               enable.PresetMode
+	Legend                   Tristate
+	JSON                     term.JSONMode
+	Output                   string
+	DropIn                   string
+	Stdin                    bool
 
 	Wait, NoBlock, Marked, ShowTransaction, Verbose bool
 	JobMode                                         string // "replace" unless told otherwise
@@ -149,7 +149,7 @@ var loadStates = [...]string{"stub", "loaded", "not-found", "bad-setting", "erro
 
 func setType(c *Call, v string) error {
 	if v == "" {
-		c.Opt.Types, c.Opt.LoadStates = nil, nil
+		c.Opt.Types = nil
 		return nil
 	}
 	for w := range strings.SplitSeq(v, ",") {
@@ -163,7 +163,7 @@ func setType(c *Call, v string) error {
 		case slices.Contains(unit.Types(), w):
 			c.Opt.Types = append(c.Opt.Types, w)
 		case slices.Contains(loadStates[:], w):
-			c.Opt.LoadStates = append(c.Opt.LoadStates, w)
+			c.Opt.States = append(c.Opt.States, w)
 		case w == "":
 		default:
 			c.Log(term.Err, "Unknown unit type or load state '"+w+"'.")

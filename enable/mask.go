@@ -40,7 +40,7 @@ func (ix *Index) Unmask(names []string, f Flags) *Plan {
 		if !unit.Valid(name, unit.Any) {
 			return &Plan{Verb: p.Verb, Err: syscall.EINVAL}
 		}
-		if ix.tree.Prefix() == "" {
+		if !ix.cfg.Rooted {
 			ix.generatorMask(p, name)
 		}
 		file := config + "/" + name
@@ -53,7 +53,7 @@ func (ix *Index) Unmask(names []string, f Flags) *Plan {
 		}
 		if masks && !m.paths[file] {
 			m.paths[file] = true
-			ix.remove(p, file, path.Dir(config))
+			ix.remove(p, file, config)
 		}
 	}
 	ix.removeMarked(p, m, config)
@@ -63,7 +63,7 @@ func (ix *Index) Unmask(names []string, f Flags) *Plan {
 // generatorMask says so when name is masked by a generator, which unmask cannot help.
 func (ix *Index) generatorMask(p *Plan, name string) {
 	u := &unitFile{name: name}
-	if err := ix.newJob(nil).search(u, false); err == nil && u.mode == masked && ix.path.isGenerator(path.Dir(u.path)) {
+	if err := ix.newJob(&p.Notes).search(u, false); err == nil && u.mode == masked && ix.path.isGenerator(path.Dir(u.path)) {
 		p.say(Change{Type: MaskedGenerator, Path: name, Source: ix.shown(u.path)})
 	}
 }
@@ -115,6 +115,9 @@ func (ix *Index) linkable(file string) (string, error) {
 	if !strings.HasPrefix(file, "/") {
 		return "", syscall.EINVAL
 	}
+	if strings.Trim(file, "/") == "" {
+		return "", syscall.EADDRNOTAVAIL
+	}
 	if !unit.Valid(path.Base(file), unit.Any) {
 		return "", syscall.EUCLEAN
 	}
@@ -141,7 +144,7 @@ func (ix *Index) linkable(file string) (string, error) {
 	if _, _, ok := ix.path.holding(real); ok {
 		return "", syscall.ETXTBSY
 	}
-	return path.Clean(file), nil
+	return file, nil
 }
 
 // Revert plans `systemctl revert`: what the administrator added to or put in the
@@ -184,7 +187,8 @@ func (ix *Index) revertible(p *Plan, name string) (todo []string, err error) {
 				return nil, p.fail(err, ix.shown(dirPath+"/"+name), "")
 			}
 		} else {
-			vendor = vendor || n.kind == tree.Regular && ix.path.isVendor(dirPath)
+			vendor = vendor || n.kind == tree.Regular && ix.path.isVendor(dirPath) &&
+				!(ix.tree.Prefix() != "" && ix.path.isGenerator(dirPath))
 			if ix.path.isConfig(dirPath) && (n.kind == tree.Regular || n.kind == tree.Link) {
 				own = append(own, dirPath+"/"+name)
 			}

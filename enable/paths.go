@@ -108,7 +108,7 @@ func (sp *SearchPath) user(getenv func(string) string) ([]string, error) {
 	add(sp.control[0])
 	addRuntime(sp.control[1], sp.transient, sp.generators[1])
 	add(sp.Persistent, config+"/systemd/user.attached")
-	for _, d := range list(getenv("XDG_CONFIG_DIRS"), "/etc/xdg") {
+	for _, d := range list(getenv("XDG_CONFIG_DIRS"), "") {
 		add(d + "/systemd/user")
 	}
 	add("/etc/systemd/user")

@@ -95,7 +95,7 @@ func (ix *Index) link(pl *Plan, target, p string, force, vital bool) error {
 		return pl.fail(err, ix.shown(p), "")
 	}
 	step := Step{Action: Link, Path: p, Target: target, Unit: pl.unit, Vital: vital,
-		Changes: []Change{{Type: Symlink, Path: ix.shown(p), Source: target}}}
+		Changes: []Change{{Type: Symlink, Path: ix.shown(p), Source: simplify(target)}}}
 	if n != nil {
 		if n.kind != tree.Link {
 			return pl.fail(syscall.EEXIST, ix.shown(p), "")
@@ -114,8 +114,23 @@ func (ix *Index) link(pl *Plan, target, p string, force, vital bool) error {
 		step.Changes = []Change{{Type: Unlink, Path: ix.shown(p)}, step.Changes[0]}
 	}
 	d.put(path.Base(p), target)
+	if twin := ix.twin(d); twin != nil {
+		twin.put(path.Base(p), target)
+	}
 	pl.Steps = append(pl.Steps, step)
 	return nil
+}
+
+// twin is the directory that d, being a link, leads to; nil if it is none.
+func (ix *Index) twin(d *dir) *dir {
+	if _, n, err := ix.at(d.path); err != nil || n == nil || n.kind != tree.Link {
+		return nil
+	}
+	to, _, err := ix.end(d.path)
+	if err != nil {
+		return nil
+	}
+	return ix.dir(to)
 }
 
 // equivalent tells whether two targets of a link in dir mean the same: the same

@@ -1,6 +1,7 @@
 package enable
 
 import (
+	"errors"
 	"path"
 	"slices"
 	"strings"
@@ -214,7 +215,7 @@ func (ix *Index) Reenable(args []string, f Flags) *Plan {
 		name := path.Base(arg)
 		names = append(names, name)
 		// A linked unit loses its link to disable; its file tells enable where to link to.
-		if !strings.Contains(arg, "/") && unit.KindOf(arg) != unit.Instance {
+		if ix.tree.Prefix() != "" && !strings.Contains(arg, "/") && unit.KindOf(arg) != unit.Instance {
 			j := ix.newJob(&p.Notes)
 			if u, err := j.discover(name, true, true); err == nil && u.path != "" {
 				arg = u.path
@@ -222,7 +223,7 @@ func (ix *Index) Reenable(args []string, f Flags) *Plan {
 		}
 		files = append(files, arg)
 	}
-	if !ix.disable(p, config, names) {
+	if !ix.disable(p, config, names) || p.Err != nil && !errors.Is(p.Err, syscall.ENOENT) {
 		return p
 	}
 	ix.enable(p, config, files, f)
