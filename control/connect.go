@@ -15,9 +15,7 @@ import (
 // manager connects to the service manager, once. The error is what the user is told.
 func (c *Call) manager() (*manager.Conn, error) { return c.connect(false) }
 
-// bus connects to the bus on which the service manager and the others are, once.
-func (c *Call) bus() (*manager.Conn, error) { return c.connect(true) }
-
+// connect connects, full to the bus on which the service manager and the others are.
 func (c *Call) connect(full bool) (*manager.Conn, error) {
 	if err := c.beforeManager(); err != nil {
 		return nil, err

@@ -121,17 +121,6 @@ func notYet(c *Call) error {
 	return cli.Usage(fmt.Sprintf("ctl: verb %q is not implemented yet", c.Verb))
 }
 
-// isSystemRunning answers without a manager where there can be none.
-func isSystemRunning(c *Call) error {
-	if c.Where.Chroot() || !c.Where.Booted() && c.Opt.Transport == "" {
-		if !c.Opt.Quiet {
-			c.Print("offline\n")
-		}
-		return Exit(1)
-	}
-	return needsManager(c)
-}
-
 // helpUnits shows manual pages of units.
 func helpUnits(c *Call) error {
 	if len(c.Args) == 0 {

@@ -53,9 +53,6 @@ func (c *Call) presetBypass() bool {
 // completed, the plan is made and carried out, and what came of it is said.
 // explains: the verb explains itself when the units have nothing to install.
 func (c *Call) change(operation string, plan planner, explains bool) error {
-	if c.Mode() == ByManager {
-		return c.noManager()
-	}
 	args, err := c.mangle("to "+operation, c.Args, ".service")
 	if err != nil {
 		return err
@@ -67,6 +64,9 @@ func (c *Call) change(operation string, plan planner, explains bool) error {
 		if args, err = c.linkPaths(args); err != nil {
 			return err
 		}
+	}
+	if c.Mode() == ByManager {
+		return c.changeByManager(operation, args, explains)
 	}
 	p, err := c.carryOut(operation+" units", func(ix *enable.Index) *enable.Plan { return plan(ix, args, c.flags()) })
 	if err != nil {
@@ -330,7 +330,7 @@ func setDefault(c *Call) error {
 
 func getDefault(c *Call) error {
 	if c.Mode() == ByManager {
-		return c.noManager()
+		return c.defaultByManager()
 	}
 	t, ix, err := c.open()
 	if err != nil {

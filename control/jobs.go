@@ -1,5 +1,39 @@
 package control
 
+import (
+	"strconv"
+
+	"ctl/internal/cli"
+	"ctl/internal/term"
+)
+
 func listJobs(c *Call) error { return needsManager(c) }
 
-func cancelJobs(c *Call) error { return needsManager(c) }
+// cancelJobs takes jobs out of the queue: those with the numbers given, or all.
+func cancelJobs(c *Call) error {
+	m, err := c.manager()
+	if err != nil {
+		return err
+	}
+	if len(c.Args) == 0 || c.Verb == "clear-jobs" {
+		if _, err := m.Manager("ClearJobs"); err != nil {
+			return Failure{"clear jobs", err}
+		}
+		return nil
+	}
+	bad := false
+	for _, arg := range c.Args {
+		id, err := strconv.ParseUint(arg, 10, 32)
+		if err != nil {
+			return cli.Usage("Failed to parse job id \"" + arg + "\": Invalid argument")
+		}
+		if _, err := m.Manager("CancelJob", uint32(id)); err != nil {
+			c.Log(term.Warning, "Failed to cancel job "+decimal(uint32(id))+", ignoring: "+strerror(err))
+			bad = true
+		}
+	}
+	if bad {
+		return Exit(1)
+	}
+	return nil
+}

@@ -1,5 +1,83 @@
 package control
 
-func daemonReload(c *Call) error { return needsManager(c) }
+import (
+	"errors"
+	"syscall"
 
-func serviceWatchdogs(c *Call) error { return needsManager(c) }
+	"ctl/control/manager"
+	"ctl/internal/cli"
+	"ctl/internal/unit"
+)
+
+// daemonReload has the manager read the unit files again, or start itself anew.
+func daemonReload(c *Call) error {
+	m, err := c.manager()
+	if err != nil {
+		return err
+	}
+	if c.Verb == "daemon-reexec" {
+		_, err := m.Call(manager.Slow(manager.Method("Reexecute")))
+		// A manager that starts anew cannot answer.
+		if err == nil || manager.IsName(err, "NoReply") || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.ETIMEDOUT) {
+			return nil
+		}
+		return Failure{"reexecute daemon", err}
+	}
+	if _, err := m.Call(manager.Slow(manager.Method("Reload"))); err != nil {
+		return Failure{"reload daemon", err}
+	}
+	return nil
+}
+
+// serviceWatchdogs shows or sets whether services' watchdogs count.
+func serviceWatchdogs(c *Call) error {
+	m, err := c.manager()
+	if err != nil {
+		return err
+	}
+	if len(c.Args) == 0 {
+		on, err := m.Property(manager.ManagerPath(), manager.ManagerInterface, "ServiceWatchdogs")
+		if err != nil {
+			return Failure{"get service-watchdog state", err}
+		}
+		text := "no\n"
+		if on.Bool() {
+			text = "yes\n"
+		}
+		c.Print(text)
+		return nil
+	}
+	on, ok := unit.Boolean(c.Args[0])
+	if !ok {
+		return cli.Usage("Failed to parse service-watchdogs argument: Invalid argument")
+	}
+	if _, err := m.Call(manager.Set(manager.ManagerPath(), manager.ManagerInterface, "ServiceWatchdogs", on)); err != nil {
+		return Failure{"set service-watchdog state", err}
+	}
+	return nil
+}
+
+// isSystemRunning prints the state of the system; the status is 0 if all is well.
+func isSystemRunning(c *Call) error {
+	if c.Where.Chroot() || !c.Where.Booted() && c.Opt.Transport == "" {
+		if !c.Opt.Quiet {
+			c.Print("offline\n")
+		}
+		return Exit(1)
+	}
+	m, err := c.connect(c.Opt.Wait)
+	if err != nil {
+		return err
+	}
+	state, err := m.SystemState(c.Opt.Wait)
+	if err != nil {
+		state = "unknown"
+	}
+	if !c.Opt.Quiet {
+		c.Print(state + "\n")
+	}
+	if state == "running" {
+		return nil
+	}
+	return Exit(1)
+}

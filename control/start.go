@@ -45,7 +45,6 @@ func (c *Call) startNamed(verb string, operands []string) error {
 	if err != nil {
 		return err
 	}
-	c.startAgents()
 	w := &waiting{Call: c, m: m}
 	if verb == "enqueue-marked" || c.Opt.Marked {
 		return w.marked()

@@ -89,17 +89,20 @@ func Tool(t testing.TB, name string) string {
 	return p
 }
 
-func install(name string) (string, error) {
+func install(name string) (string, error) { return installPackage(name, name) }
+
+// installPackage returns the path of a program, which is in the package named.
+func installPackage(name, pkg string) (string, error) {
 	if p, err := exec.LookPath(name); err == nil {
 		return p, nil
 	}
 	if os.Geteuid() != 0 {
 		return "", fmt.Errorf("%s is missing, and installing it takes root", name)
 	}
-	cmd := exec.Command("sh", "-c", "apt-get update -q && apt-get install -qy --no-install-recommends "+name)
+	cmd := exec.Command("sh", "-c", "apt-get update -q && apt-get install -qy --no-install-recommends "+pkg)
 	cmd.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("install %s: %w: %s", name, err, tail(out))
+		return "", fmt.Errorf("install %s: %w: %s", pkg, err, tail(out))
 	}
 	return exec.LookPath(name)
 }

@@ -1,0 +1,27 @@
+package manager
+
+import "time"
+
+// SystemState is the state of the system, "running" or "degraded" for example. With
+// wait set it is waited for until the system has started.
+func (c *Conn) SystemState(wait bool) (string, error) {
+	if wait {
+		c.watch("type='signal',sender='" + service + "',path='" + string(managerPath) +
+			"',interface='" + ManagerInterface + "',member='StartupFinished'")
+	}
+	for {
+		p, err := c.Property(managerPath, ManagerInterface, "SystemState")
+		if err != nil || !wait || p.Text() != "initializing" && p.Text() != "starting" {
+			return p.Text(), err
+		}
+		for {
+			s, err := c.NextSignal(time.Time{})
+			if err != nil {
+				return "", err
+			}
+			if s.Member == "StartupFinished" {
+				break
+			}
+		}
+	}
+}

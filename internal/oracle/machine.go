@@ -1,0 +1,251 @@
+package oracle
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// A Machine is a container that was booted from Tree and in which nothing that is
+// done lasts: its root directory is an overlay in memory that only its own
+// processes see. Inside, ctl lies under all of systemctl's names in /ctl, the
+// reference where it always is.
+type Machine struct {
+	Name   string
+	leader int    // the PID of its PID 1
+	group  string // its cgroup, below the root of each hierarchy
+	shell  *os.File
+	env    []string
+}
+
+// bootLimit is how long a machine may take to boot; two seconds are usual.
+const bootLimit = 60 * time.Second
+
+// shellUnit is a service whose cgroup the commands run in, as those of a login run in that of a session.
+const shellUnit = `[Unit]
+Description=What Machine.Run runs
+[Service]
+ExecStart=/usr/bin/sleep infinity
+`
+
+// setUp makes the root directory of a machine and becomes its systemd-nspawn. All is
+// mounted in a namespace of its own, which ends with it.
+const setUp = `set -e
+mount -t tmpfs -o mode=755 machine "$MEMORY"
+mkdir "$MEMORY/upper" "$MEMORY/work" "$MEMORY/root"
+mount -t overlay -o "lowerdir=$TREE,upperdir=$MEMORY/upper,workdir=$MEMORY/work" machine "$MEMORY/root"
+root=$MEMORY/root
+cp -dR --preserve=mode,timestamps "$FILES/." "$root"
+mkdir -p "$root/ctl" "$root/etc/systemd/system/multi-user.target.wants"
+cp "$CTL" "$root/ctl/systemctl"
+for name in ctl halt poweroff reboot shutdown; do ln -s systemctl "$root/ctl/$name"; done
+printf %s "$SHELL_UNIT" >"$root/etc/systemd/system/shell.service"
+ln -s ../shell.service "$root/etc/systemd/system/multi-user.target.wants"
+chroot "$root" passwd -qd root
+unset CTL TREE FILES SHELL_UNIT
+rm -f "$root/etc/machine-id"
+exec systemd-nspawn --keep-unit --register=no --private-network --notify-ready=yes -q -b -D "$root" -M "$NAME" --hostname=vm
+`
+
+// Boot boots a machine, whose files are those of Tree and what is below the directory
+// files, if it is not "". It ends with the test.
+func Boot(t testing.TB, files string) *Machine {
+	t.Helper()
+	NeedRoot(t, "booting a container")
+	tree, err := Tree()
+	Require(t, err)
+	_, err = installPackage("systemd-nspawn", "systemd-container")
+	Require(t, err)
+	bin, err := Ctl()
+	if err != nil {
+		t.Fatal(err)
+	}
+	top, err := cgroupTop()
+	Require(t, err)
+	dir, err := os.MkdirTemp("", "ctl-machine-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	m := &Machine{Name: strings.ReplaceAll(filepath.Base(dir), "ctl-machine-", "ctl")}
+	m.group = filepath.Base(dir)
+	if files == "" {
+		files = dir + "/files"
+	}
+	for _, d := range []string{"/memory", "/files"} {
+		if err := os.Mkdir(dir+d, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	m.env = append(os.Environ(), "MEMORY="+dir+"/memory", "TREE="+tree, "FILES="+files, "CTL="+bin, "NAME="+m.Name,
+		"SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1", "NOTIFY_SOCKET="+dir+"/notify", "SHELL_UNIT="+shellUnit)
+	if err := m.boot(t, top, dir); err != nil {
+		t.Fatalf("boot: %v", err)
+	}
+	return m
+}
+
+func (m *Machine) boot(t testing.TB, top, dir string) error {
+	notify, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Net: "unixgram", Name: dir + "/notify"})
+	if err != nil {
+		return err
+	}
+	defer notify.Close()
+	group, err := m.makeGroup(t, top)
+	if err != nil {
+		return err
+	}
+	defer group.Close()
+	log, err := os.OpenFile(dir+"/log", os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	cmd := exec.Command("sh", "-c", setUp)
+	cmd.Env, cmd.Stdout, cmd.Stderr = m.env, log, log
+	cmd.SysProcAttr = &syscall.SysProcAttr{
+		Unshareflags: syscall.CLONE_NEWNS,
+		Setsid:       true,
+		Pdeathsig:    syscall.SIGKILL,
+		UseCgroupFD:  true, CgroupFD: int(group.Fd()),
+	}
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	ended := make(chan struct{})
+	go func() {
+		_ = cmd.Wait()
+		notify.Close() // nobody will write
+		close(ended)
+	}()
+	t.Cleanup(func() { m.end(t, top, ended) })
+	if err := m.await(notify); err != nil {
+		said, _ := os.ReadFile(dir + "/log")
+		return fmt.Errorf("%w: %s", err, tail(said))
+	}
+	m.shell, err = os.Open(filepath.Join(top, m.group, "payload/system.slice/shell.service"))
+	return err
+}
+
+// makeGroup makes a cgroup for the machine, for systemd-nspawn would use the same one for all.
+func (m *Machine) makeGroup(t testing.TB, top string) (*os.File, error) {
+	path := filepath.Join(top, m.group)
+	if err := os.Mkdir(path, 0o755); err != nil {
+		return nil, err
+	}
+	// Where there are hierarchies of the first kind, systemd-nspawn makes the same directories in systemd's.
+	t.Cleanup(func() {
+		for _, p := range []string{path, filepath.Join("/sys/fs/cgroup/systemd", m.group)} {
+			if err := removeGroup(p); err != nil {
+				t.Errorf("remove cgroup: %v", err)
+			}
+		}
+	})
+	return os.Open(path)
+}
+
+// await reads what systemd-nspawn tells: who is PID 1, and that it has started all.
+func (m *Machine) await(notify *net.UnixConn) error {
+	if err := notify.SetReadDeadline(time.Now().Add(bootLimit)); err != nil {
+		return err
+	}
+	buf := make([]byte, 4096)
+	for {
+		n, err := notify.Read(buf)
+		if errors.Is(err, net.ErrClosed) {
+			return errors.New("systemd-nspawn ended")
+		} else if err != nil {
+			return err
+		}
+		for line := range strings.Lines(string(buf[:n])) {
+			key, value, _ := strings.Cut(strings.TrimSpace(line), "=")
+			switch key {
+			case "X_NSPAWN_LEADER_PID":
+				if m.leader, err = strconv.Atoi(value); err != nil {
+					return err
+				}
+			case "READY":
+				return nil
+			}
+		}
+	}
+}
+
+// end kills all processes of the machine and waits until they are gone.
+func (m *Machine) end(t testing.TB, top string, ended <-chan struct{}) {
+	group := filepath.Join(top, m.group)
+	if err := os.WriteFile(group+"/cgroup.kill", []byte("1"), 0); err != nil {
+		t.Errorf("kill the machine: %v", err)
+	}
+	<-ended
+	if m.shell != nil {
+		m.shell.Close()
+	}
+	if err := awaitEmpty(group); err != nil {
+		t.Errorf("end the machine: %v", err)
+	}
+}
+
+// awaitEmpty waits until no process is in a cgroup, of which the kernel tells by an exceptional condition (cgroups(7)).
+func awaitEmpty(group string) error {
+	f, err := os.Open(group + "/cgroup.events")
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	fds := []unix.PollFd{{Fd: int32(f.Fd()), Events: unix.POLLPRI}}
+	for range 100 {
+		buf := make([]byte, 256)
+		n, err := f.ReadAt(buf, 0)
+		if n == 0 {
+			return err
+		}
+		if strings.Contains(string(buf[:n]), "populated 0") {
+			return nil
+		}
+		if _, err := unix.Poll(fds, 5000); err != nil && !errors.Is(err, unix.EINTR) {
+			return err
+		}
+	}
+	return errors.New("processes are left")
+}
+
+// removeGroup removes a cgroup with those below it.
+func removeGroup(path string) error {
+	var dirs []string
+	err := filepath.WalkDir(path, func(p string, d fs.DirEntry, err error) error {
+		if err == nil && d.IsDir() {
+			dirs = append(dirs, p)
+		}
+		return nil
+	})
+	for i := len(dirs) - 1; i >= 0; i-- {
+		err = errors.Join(err, os.Remove(dirs[i]))
+	}
+	return err
+}
+
+// cgroupTop is where the unified cgroup hierarchy is mounted.
+func cgroupTop() (string, error) {
+	for _, p := range []string{"/sys/fs/cgroup", "/sys/fs/cgroup/unified"} {
+		var s unix.Statfs_t
+		if unix.Statfs(p, &s) == nil && s.Type == unix.CGROUP2_SUPER_MAGIC {
+			return p, nil
+		}
+	}
+	return "", errors.New("no unified cgroup hierarchy is mounted")
+}
+
+// Path is the path on this side of a path in the machine.
+func (m *Machine) Path(p string) string { return fmt.Sprintf("/proc/%d/root%s", m.leader, p) }
