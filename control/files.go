@@ -264,7 +264,7 @@ func presetAll(c *Call) error {
 		return nil
 	}
 	if c.Mode() == ByManager {
-		return c.noManager()
+		return c.presetAllByManager()
 	}
 	_, err := c.carryOut("preset all units", func(ix *enable.Index) *enable.Plan {
 		return ix.PresetAll(c.Opt.PresetMode, c.flags())
@@ -276,9 +276,6 @@ func addWants(c *Call) error    { return c.addDependency(".wants") }
 func addRequires(c *Call) error { return c.addDependency(".requires") }
 
 func (c *Call) addDependency(suffix string) error {
-	if c.Mode() == ByManager {
-		return c.noManager()
-	}
 	target, err := c.mangleName("as target", c.Args[0], ".target")
 	if err != nil {
 		return Failure{"mangle unit name", err}
@@ -287,6 +284,9 @@ func (c *Call) addDependency(suffix string) error {
 	if err != nil {
 		return err
 	}
+	if c.Mode() == ByManager {
+		return c.addByManager(target, suffix, args)
+	}
 	_, err = c.carryOut("add dependency on units", func(ix *enable.Index) *enable.Plan {
 		return ix.AddDependency(target, suffix, args, c.flags())
 	})
@@ -294,12 +294,12 @@ func (c *Call) addDependency(suffix string) error {
 }
 
 func setDefault(c *Call) error {
-	if c.Mode() == ByManager {
-		return c.noManager()
-	}
 	name, err := c.mangleName("set-default", c.Args[0], ".target")
 	if err != nil {
 		return Failure{"mangle unit name", err}
+	}
+	if c.Mode() == ByManager {
+		return c.setDefaultByManager(name)
 	}
 	var (
 		now   string
@@ -349,12 +349,12 @@ func getDefault(c *Call) error {
 // isEnabled prints the state of each unit file. The status is 0 when one of them is
 // enabled in some way, 4 when none exists, else 1.
 func isEnabled(c *Call) error {
-	if c.Mode() == ByManager {
-		return c.noManager()
-	}
 	names, err := c.mangle("to check", c.Args, ".service")
 	if err != nil {
 		return err
+	}
+	if c.Mode() == ByManager {
+		return c.stateByManager(names)
 	}
 	t, ix, openErr := c.open()
 	if openErr == nil {
@@ -377,10 +377,7 @@ func isEnabled(c *Call) error {
 		default:
 			found = true
 		}
-		switch s {
-		case "enabled", "enabled-runtime", "static", "alias", "indirect", "generated":
-			enabled = true
-		}
+		enabled = enabled || isEnabledState(s)
 		if !c.Opt.Quiet {
 			c.Print(string(s) + "\n")
 			if c.Opt.Full && err == nil {

@@ -3,6 +3,7 @@ package control
 import (
 	"slices"
 	"strings"
+	"syscall"
 
 	"ctl/control/manager"
 	"ctl/enable"
@@ -26,8 +27,7 @@ func (c *Call) unitFileCall(operation string, names []string) manager.Call {
 		}
 		return manager.Method("DisableUnitFilesWithFlagsAndInstallInfo", names, flags)
 	case "preset":
-		modes := [...]string{enable.Full: "", enable.EnableOnly: "enable-only", enable.DisableOnly: "disable-only"}
-		if mode := modes[c.Opt.PresetMode]; mode != "" {
+		if mode := c.presetMode(); mode != "" {
 			return manager.Method("PresetUnitFilesWithMode", names, mode, runtime, force)
 		}
 		return manager.Method("PresetUnitFiles", names, runtime, force)
@@ -41,28 +41,76 @@ func (c *Call) unitFileCall(operation string, names []string) manager.Call {
 
 // changeByManager has the manager change unit files, and then read them.
 func (c *Call) changeByManager(operation string, names []string, explains bool) error {
-	m, err := c.manager()
+	carries, err := c.askForChanges(operation+" unit", operation, c.unitFileCall(operation, names))
 	if err != nil {
 		return err
 	}
-	reply, err := m.Call(c.unitFileCall(operation, names))
-	if err != nil {
-		return Failure{operation + " unit", err}
+	if explains && !carries && !c.Opt.Quiet && !c.Opt.NoWarn {
+		c.Log(term.Notice, nothingToInstall)
 	}
-	carries := true
+	return c.nowByManager(operation, names)
+}
+
+// askForChanges makes a call that changes unit files, says what it changed and has the
+// manager read the files again. carries is whether the units had anything to install.
+func (c *Call) askForChanges(doing, operation string, call manager.Call) (carries bool, err error) {
+	m, err := c.manager()
+	if err != nil {
+		return false, err
+	}
+	reply, err := m.Call(call)
+	if err != nil {
+		return false, Failure{doing, err}
+	}
+	carries = true
 	if len(reply) > 1 {
 		carries, _ = reply[0].(bool)
 	}
 	c.sayChanges(operation, reply)
 	if !c.Opt.NoReload {
 		if _, err := m.Call(manager.Slow(manager.Method("Reload"))); err != nil {
-			return Failure{"reload daemon", err}
+			return false, Failure{"reload daemon", err}
 		}
 	}
-	if explains && !carries && !c.Opt.Quiet && !c.Opt.NoWarn {
-		c.Log(term.Notice, nothingToInstall)
+	return carries, nil
+}
+
+// presetMode is the preset mode as the manager has it; "" is the full one.
+func (c *Call) presetMode() string {
+	switch c.Opt.PresetMode {
+	case enable.EnableOnly:
+		return "enable-only"
+	case enable.DisableOnly:
+		return "disable-only"
 	}
-	return c.nowByManager(operation, names)
+	return ""
+}
+
+func (c *Call) presetAllByManager() error {
+	_, err := c.askForChanges("preset all units", "preset-all",
+		manager.Method("PresetAllUnitFiles", c.presetMode(), c.Opt.Runtime, c.Opt.Force > 0))
+	return err
+}
+
+func (c *Call) addByManager(target, suffix string, names []string) error {
+	kind := "Wants"
+	if suffix == ".requires" {
+		kind = "Requires"
+	}
+	_, err := c.askForChanges("add dependency", c.Verb,
+		manager.Method("AddDependencyUnitFiles", names, target, kind, c.Opt.Runtime, c.Opt.Force > 0))
+	return err
+}
+
+func (c *Call) setDefaultByManager(name string) error {
+	if _, err := c.askForChanges("set default target", c.Verb, manager.Method("SetDefaultTarget", name, true)); err != nil || c.Opt.Quiet {
+		return err
+	}
+	now, err := c.askDefault()
+	if err == nil && now != name {
+		c.Log(term.Notice, "Note: \""+now+"\" is the default unit (possibly a runtime override).")
+	}
+	return err
 }
 
 // changeTypes are the manager's words for the types of changes.
@@ -119,15 +167,25 @@ func (c *Call) nowByManager(operation string, names []string) error {
 
 // defaultByManager prints the name of the default target.
 func (c *Call) defaultByManager() error {
-	m, err := c.manager()
+	name, err := c.askDefault()
 	if err != nil {
 		return err
 	}
-	reply, err := m.Manager("GetDefaultTarget")
-	var name string
-	if err != nil || !manager.Scan(reply, &name) {
-		return Failure{"get default target", err}
-	}
 	c.Print(name + "\n")
 	return nil
+}
+
+func (c *Call) askDefault() (name string, err error) {
+	m, err := c.manager()
+	if err != nil {
+		return "", err
+	}
+	reply, err := m.Manager("GetDefaultTarget")
+	if err == nil && !manager.Scan(reply, &name) {
+		err = syscall.EBADMSG
+	}
+	if err != nil {
+		return "", Failure{"get default target", err}
+	}
+	return name, nil
 }

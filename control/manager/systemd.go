@@ -129,3 +129,9 @@ const UnitInterface = "org.freedesktop.systemd1.Unit"
 
 // TypeInterface is the interface of the unit's type.
 func TypeInterface(name string) string { return Interface(unit.Type(name)) }
+
+// LogControlPath and LogControlInterface are where services say what they log, org.freedesktop.LogControl1(5).
+const (
+	LogControlPath      = ObjectPath("/org/freedesktop/LogControl1")
+	LogControlInterface = "org.freedesktop.LogControl1"
+)
