@@ -248,7 +248,7 @@ func (c *Call) linkPaths(mangled []string) ([]string, error) {
 	for i, arg := range mangled {
 		switch {
 		case strings.HasPrefix(arg, "/"):
-		case c.Opt.Root != "" && c.Opt.Root != "/":
+		case c.Opt.Root != "":
 			return nil, cli.Usage("Non-absolute paths are not allowed when --root= is used: " + arg)
 		default:
 			return nil, cli.Usage("Link argument must contain at least one directory separator.\n" +

@@ -198,7 +198,11 @@ func setWhen(c *Call, v string) error {
 	}
 	c.Opt.When = true
 	if !isTime(v) {
-		return cli.Usage("Failed to parse --when= argument '" + v + "': Invalid argument")
+		why := "Invalid argument"
+		if strings.HasPrefix(v, "--") {
+			why = "Numerical result out of range"
+		}
+		return cli.Usage("Failed to parse --when= argument '" + v + "': " + why)
 	}
 	c.Opt.WhenIs = v
 	return nil
@@ -209,7 +213,7 @@ func setBootLoaderMenu(c *Call, v string) error {
 	case isTimeSpan(v):
 		c.Opt.BootLoaderMenu, c.Opt.BootLoaderMenuGiven = v, true
 		return nil
-	case isTimeSpan(strings.TrimPrefix(v, "-")):
+	case strings.HasPrefix(v, "-"):
 		return cli.Usage("Failed to parse --boot-loader-menu= argument '" + v + "': Numerical result out of range")
 	}
 	return cli.Usage("Failed to parse --boot-loader-menu= argument '" + v + "': Invalid argument")

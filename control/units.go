@@ -1,3 +1,186 @@
 package control
 
-func listUnits(c *Call) error { return needsManager(c) }
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"ctl/control/manager"
+	"ctl/internal/term"
+	"ctl/internal/unit"
+)
+
+// listUnits lists the units that are loaded.
+func listUnits(c *Call) error {
+	if c.Opt.Recursive || c.Opt.WithDeps {
+		return needsManager(c)
+	}
+	m, err := c.manager()
+	if err != nil {
+		return err
+	}
+	units, err := m.ListUnits(c.Opt.States, c.Args)
+	if err != nil {
+		return Failure{"list units", err}
+	}
+	units = slices.DeleteFunc(units, func(u manager.Unit) bool { return !c.lists(u) })
+	slices.SortFunc(units, func(a, b manager.Unit) int {
+		if d := compareFold(unit.Type(a.ID), unit.Type(b.ID)); d != 0 {
+			return d
+		}
+		return compareFold(a.ID, b.ID)
+	})
+	c.printUnits(units)
+	return nil
+}
+
+// lists tells whether a unit belongs into the list.
+func (c *Call) lists(u manager.Unit) bool {
+	switch {
+	case len(c.Opt.Types) > 0 && !slices.Contains(c.Opt.Types, unit.Type(u.ID)):
+		return false
+	case c.Opt.All || len(c.Opt.States) > 0:
+		return true
+	case u.JobID > 0:
+		return true
+	}
+	return u.ActiveState != "inactive" && u.Following == ""
+}
+
+func (c *Call) printUnits(units []manager.Unit) {
+	jobs := slices.ContainsFunc(units, func(u manager.Unit) bool { return u.JobID != 0 })
+	if c.Opt.JSON != term.NoJSON {
+		c.Print(c.Opt.JSON.Format(unitObjects(units, jobs)))
+		return
+	}
+	legend := c.legend()
+	tty := term.IsTerminal(c.Stdout)
+	t := &term.Table{Colors: c.env.Colors(tty && term.IsTerminal(c.Stderr)), ASCII: !c.env.UTF8()}
+	if tty && !c.Opt.Full && c.pager() == nil {
+		t.Width = term.Columns(c.Getenv, c.Stdout)
+	}
+	head := []string{"UNIT", "LOAD", "ACTIVE", "SUB"}
+	if jobs {
+		head = append(head, "JOB")
+	}
+	head = append(head, "DESCRIPTION")
+	if !c.Opt.Plain {
+		head = append([]string{" "}, head...)
+	}
+	if legend {
+		t.Head = head
+	}
+	for i, u := range units {
+		colors := unitColors(u)
+		var row []term.Cell
+		if !c.Opt.Plain {
+			row = append(row, term.Cell{Text: mark(u, c.env.UTF8()), Color: colors.mark})
+		}
+		row = append(row, term.Cell{Text: u.ID, Color: colors.active}, term.Cell{Text: u.LoadState, Color: colors.load},
+			term.Cell{Text: u.ActiveState, Color: colors.active}, term.Cell{Text: u.Sub, Color: colors.active})
+		if jobs {
+			row = append(row, term.Cell{Text: orDash(u.JobType)})
+		}
+		t.Rows = append(t.Rows, append(row, term.Cell{Text: u.Description}))
+		t.Last = append(t.Last, i+1 < len(units) && unit.Type(units[i+1].ID) != unit.Type(u.ID))
+	}
+	out := t.String()
+	if legend {
+		out += c.unitLegend(len(units), jobs, t.Colors)
+	}
+	c.page(out)
+}
+
+func orDash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}
+
+// mark is the dot before units that need attention.
+func mark(u manager.Unit, utf8 bool) string {
+	switch {
+	case slices.Contains([]string{"error", "not-found", "bad-setting", "masked"}, u.LoadState), u.ActiveState == "failed":
+		if utf8 {
+			return "●"
+		}
+		return "*"
+	}
+	return " "
+}
+
+func unitObjects(units []manager.Unit, jobs bool) []term.Value {
+	rows := make([]term.Value, 0, len(units))
+	for _, u := range units {
+		o := term.Object{{Name: "unit", Value: u.ID}, {Name: "load", Value: u.LoadState},
+			{Name: "active", Value: u.ActiveState}, {Name: "sub", Value: u.Sub}}
+		if jobs {
+			var job term.Value
+			if u.JobType != "" {
+				job = u.JobType
+			}
+			o = append(o, term.Member{Name: "job", Value: job})
+		}
+		rows = append(rows, append(o, term.Member{Name: "description", Value: u.Description}))
+	}
+	return rows
+}
+
+// A unitColor is how the parts of a unit's line are coloured.
+type unitColor struct{ mark, load, active string }
+
+func unitColors(u manager.Unit) unitColor {
+	switch {
+	case u.ActiveState == "failed":
+		return unitColor{mark: term.Red, active: term.Red}
+	case u.LoadState == "not-found":
+		return unitColor{mark: term.Yellow, load: term.Yellow}
+	case mark(u, true) != " ":
+		return unitColor{mark: term.Red, load: term.Red}
+	}
+	return unitColor{}
+}
+
+// unitLegend explains the columns, counts the units and says where the others are.
+func (c *Call) unitLegend(n int, jobs, colors bool) string {
+	var b strings.Builder
+	line := func(color, text string) {
+		if colors {
+			text = color + text + "\x1b[0m"
+		}
+		b.WriteString(text + "\n")
+	}
+	b.WriteString("\n")
+	if n > 0 {
+		line(term.Grey, "Legend: LOAD   → Reflects whether the unit definition was properly loaded.")
+		line(term.Grey, "        ACTIVE → The high-level unit activation state, i.e. generalization of SUB.")
+		line(term.Grey, "        SUB    → The low-level unit activation state, values depend on unit type.")
+		if jobs {
+			line(term.Grey, "        JOB    → Pending job for the unit.")
+		}
+		b.WriteString("\n")
+	}
+	count := strconv.Itoa(n) + " loaded units listed."
+	color := term.Bold
+	if n == 0 {
+		color = term.Red
+	}
+	const others = "To show all installed unit files use 'systemctl list-unit-files'."
+	switch {
+	case c.Opt.All || slices.Contains(c.Opt.States, "inactive"):
+		line(color, count)
+		line(term.Grey, others)
+	case len(c.Opt.States) == 0:
+		if colors {
+			count = color + count + "\x1b[0m " + term.Grey + "Pass --all to see loaded but inactive units, too.\x1b[0m"
+		} else {
+			count += " Pass --all to see loaded but inactive units, too."
+		}
+		b.WriteString(count + "\n")
+		line(term.Grey, others)
+	default:
+		line(color, count)
+	}
+	return b.String()
+}

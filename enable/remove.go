@@ -215,9 +215,10 @@ func (ix *Index) Reenable(args []string, f Flags) *Plan {
 		name := path.Base(arg)
 		names = append(names, name)
 		// A linked unit loses its link to disable; its file tells enable where to link to.
-		if ix.tree.Prefix() != "" && !strings.Contains(arg, "/") && unit.KindOf(arg) != unit.Instance {
+		if !strings.Contains(arg, "/") && unit.KindOf(arg) != unit.Instance {
 			j := ix.newJob(&p.Notes)
-			if u, err := j.discover(name, true, true); err == nil && u.path != "" {
+			// Without a root the reference looks, but goes on with the name.
+			if u, err := j.discover(name, true, true); err == nil && u.path != "" && ix.tree.Prefix() != "" {
 				arg = u.path
 			}
 		}

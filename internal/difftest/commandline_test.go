@@ -302,7 +302,6 @@ reboot
 reboot -f
 reboot --help
 reboot --version
-reboot x
 reboot a b
 reboot -p
 reboot --halt
@@ -379,7 +378,8 @@ func TestCommandLine(t *testing.T) {
 	}
 	commands = append(commands, introspected(t, st.ref)...)
 	for _, c := range commands {
-		if slices.ContainsFunc(c, deviating) || len(c) == 2 && c[0] == "preset" && c[1] == "/opt/x.service" { // 12
+		if slices.ContainsFunc(c, deviating) || len(c) == 2 && c[0] == "preset" && c[1] == "/opt/x.service" || // 12
+			strings.Join(c, " ") == "--user revert a" { // 39
 			continue
 		}
 		s.commands = [][]string{c}
