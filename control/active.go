@@ -1,8 +1,6 @@
 package control
 
-import (
-	"ctl/control/manager"
-)
+import "slices"
 
 // isActive prints the active state of units: 0 if one is active, 4 if there is no such unit, else 3.
 func isActive(c *Call) error {
@@ -18,14 +16,14 @@ func isFailed(c *Call) error {
 	if err != nil {
 		return err
 	}
-	state, err := m.Property(manager.ManagerPath(), manager.ManagerInterface, "SystemState")
+	state, err := m.SystemState(false)
 	if err != nil {
 		return Failure{"query system state", err}
 	}
 	if !c.Opt.Quiet {
-		c.Print(state.Text() + "\n")
+		c.Print(state + "\n")
 	}
-	if state.Text() == "degraded" {
+	if state == "degraded" {
 		return nil
 	}
 	return Exit(1)
@@ -50,9 +48,7 @@ func (c *Call) checkUnits(good []string, otherwise Exit) error {
 		if !c.Opt.Quiet {
 			c.Print(s.Active + "\n")
 		}
-		for _, g := range good {
-			fulfilled = fulfilled || s.Active == g
-		}
+		fulfilled = fulfilled || slices.Contains(good, s.Active)
 		found = found || s.Load != "not-found"
 	}
 	switch {

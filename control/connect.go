@@ -20,6 +20,11 @@ func (c *Call) connect(full bool) (*manager.Conn, error) {
 	if err := c.beforeManager(); err != nil {
 		return nil, err
 	}
+	return c.dial(full)
+}
+
+// dial connects, whatever the verb.
+func (c *Call) dial(full bool) (*manager.Conn, error) {
 	if c.Getenv("SYSTEMCTL_FORCE_BUS") == "1" {
 		full = true
 	}

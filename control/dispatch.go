@@ -78,43 +78,20 @@ func (c *Call) beforeManager() error {
 }
 
 // noManager says why no manager can be reached, or that the verb is still to come.
+// Nobody is called over ssh, and no session is opened, only to be told that.
 func (c *Call) noManager() error {
 	switch {
-	case c.Opt.Transport == "capsule":
-		if _, err := os.Stat("/run/capsules/" + c.Opt.Remote + "/systemd/private"); err != nil {
-			return cli.Usage("Failed to connect to user scope bus via capsule transport: " + strerror(err))
+	case c.Opt.Transport == "host":
+	case c.Opt.Transport == "machine":
+		if !c.Where.Booted() {
+			return c.connectFailed(syscall.EHOSTDOWN)
 		}
-		return notYet(c)
-	case c.Opt.Transport == "machine" && !c.Where.Booted():
-		return cli.Usage("Failed to connect to " + c.scopeName() + " scope bus via machine transport: " + strerror(syscall.EHOSTDOWN))
-	case c.Opt.Transport != "":
-		return notYet(c)
-	}
-	if c.Opt.Scope == enable.User {
-		if c.Getenv("XDG_RUNTIME_DIR") == "" && c.Getenv("DBUS_SESSION_BUS_ADDRESS") == "" {
-			return cli.Usage("Failed to connect to user scope bus via local transport: " +
-				"$DBUS_SESSION_BUS_ADDRESS and $XDG_RUNTIME_DIR not defined " +
-				"(consider using --machine=<user>@.host --user to connect to bus of other user)")
+	default:
+		if _, err := c.dial(false); err != nil {
+			return err
 		}
-		if rt := c.Getenv("XDG_RUNTIME_DIR"); rt != "" {
-			if _, err := os.Stat(rt + "/systemd/private"); err != nil {
-				return cli.Usage("Failed to connect to user scope bus via local transport: " + strerror(err))
-			}
-		}
-		return notYet(c)
-	}
-	if !c.Where.RuntimeDirectory() {
-		c.Log(term.Err, "System has not been booted with systemd as init system (PID 1). Can't operate.")
-		return connectFailed(syscall.EHOSTDOWN)
-	}
-	if !c.Where.Booted() {
-		return connectFailed(syscall.ENOENT)
 	}
 	return notYet(c)
-}
-
-func connectFailed(e syscall.Errno) error {
-	return cli.Usage("Failed to connect to system scope bus via local transport: " + strerror(e))
 }
 
 func notYet(c *Call) error {

@@ -15,7 +15,7 @@ func showEnvironment(c *Call) error {
 	if err != nil {
 		return err
 	}
-	list, err := m.Property(manager.ManagerPath(), manager.ManagerInterface, "Environment")
+	list, err := m.Property(manager.ManagerPath, manager.ManagerInterface, "Environment")
 	if err != nil {
 		return Failure{"get environment", err}
 	}

@@ -354,55 +354,32 @@ func isEnabled(c *Call) error {
 		return err
 	}
 	if c.Mode() == ByManager {
-		return c.stateByManager(names)
+		return c.statesByManager(names)
 	}
 	t, ix, openErr := c.open()
 	if openErr == nil {
 		defer t.Close()
 	}
-	enabled, found := false, false
-	for _, name := range names {
-		s := enable.State("not-found")
-		err := openErr
-		if err == nil {
-			var notes []enable.Note
-			s, notes, err = ix.State(name)
-			c.notes(notes)
+	return c.sayStates(names, func(name string) (enable.State, error) {
+		if openErr != nil {
+			return "", openErr
 		}
-		switch {
-		case isErrno(err, syscall.ENOENT):
-			s = "not-found"
-		case err != nil:
-			return Failure{"get unit file state for " + name, err}
-		default:
-			found = true
-		}
-		enabled = enabled || isEnabledState(s)
-		if !c.Opt.Quiet {
-			c.Print(string(s) + "\n")
-			if c.Opt.Full && err == nil {
-				c.printLinks(ix, name)
-			}
-		}
-	}
-	switch {
-	case enabled:
-		return nil
-	case !found:
-		return Exit(4)
-	}
-	return Exit(1)
+		s, notes, err := ix.State(name)
+		c.notes(notes)
+		return s, err
+	}, func(name string) ([]string, error) { return c.linksOf(ix, name), nil })
 }
 
-// printLinks prints the links that disable would remove.
-func (c *Call) printLinks(ix *enable.Index, name string) {
+// linksOf are the links that disable would remove.
+func (c *Call) linksOf(ix *enable.Index, name string) (links []string) {
 	p := ix.Disable([]string{name}, c.flags())
 	c.notes(p.Notes)
 	for _, ch := range p.Foresee().Changes {
 		if ch.Type == enable.Unlink {
-			c.Print("  " + ch.Path + "\n")
+			links = append(links, ch.Path)
 		}
 	}
+	return links
 }
 
 func isErrno(err error, e syscall.Errno) bool { return errors.Is(err, e) }

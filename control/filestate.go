@@ -1,42 +1,40 @@
 package control
 
 import (
+	"syscall"
+
 	"ctl/control/manager"
 	"ctl/enable"
 )
 
-// stateByManager asks the manager for the state of unit files, as isEnabled does the files.
-func (c *Call) stateByManager(names []string) error {
-	m, err := c.manager()
-	if err != nil {
-		return err
-	}
+// sayStates prints what state says of each unit file, with --full also its links, and
+// ends as isEnabled has to.
+func (c *Call) sayStates(names []string, state func(name string) (enable.State, error), links func(name string) ([]string, error)) error {
 	enabled, found := false, false
 	for _, name := range names {
-		reply, err := m.Manager("GetUnitFileState", name)
-		state := "not-found"
+		s, err := state(name)
 		switch {
-		case manager.IsName(err, "NoSuchUnit", "FileNotFound", "org.freedesktop.DBus.Error.FileNotFound"):
+		case isErrno(err, syscall.ENOENT):
+			s = "not-found"
 		case err != nil:
 			return Failure{"get unit file state for " + name, err}
 		default:
 			found = true
-			manager.Scan(reply, &state)
 		}
-		enabled = enabled || isEnabledState(enable.State(state))
+		enabled = enabled || isEnabledState(s)
 		if c.Opt.Quiet {
 			continue
 		}
-		c.Print(state + "\n")
-		if c.Opt.Full && err == nil {
-			reply, err := m.Manager("GetUnitFileLinks", name, c.Opt.Runtime)
-			var links []string
-			if err != nil || !manager.Scan(reply, &links) {
-				return Failure{"get unit file links for " + name, err}
-			}
-			for _, l := range links {
-				c.Print("  " + l + "\n")
-			}
+		c.Print(string(s) + "\n")
+		if !c.Opt.Full || err != nil {
+			continue
+		}
+		l, err := links(name)
+		if err != nil {
+			return Failure{"get unit file links for " + name, err}
+		}
+		for _, p := range l {
+			c.Print("  " + p + "\n")
 		}
 	}
 	switch {
@@ -55,4 +53,18 @@ func isEnabledState(s enable.State) bool {
 		return true
 	}
 	return false
+}
+
+// statesByManager asks the manager for the states of unit files.
+func (c *Call) statesByManager(names []string) error {
+	m, err := c.manager()
+	if err != nil {
+		return err
+	}
+	return c.sayStates(names, func(name string) (enable.State, error) {
+		s, err := manager.Ask[string](m, "GetUnitFileState", name)
+		return enable.State(s), err
+	}, func(name string) ([]string, error) {
+		return manager.Ask[[]string](m, "GetUnitFileLinks", name, c.Opt.Runtime)
+	})
 }

@@ -10,46 +10,46 @@ import (
 
 func decimal(n uint32) string { return strconv.FormatUint(uint64(n), 10) }
 
-// sayResult says how a job ended.
+// jobResults are what users are told of a job's end: what stands before the unit's name, and behind it.
+var jobResults = [...]struct{ result, before, behind string }{
+	{"canceled", "Job for ", " canceled."},
+	{"timeout", "Job for ", " timed out."},
+	{"dependency", "A dependency job for ", " failed. See 'journalctl -xe' for details."},
+	{"invalid", "", " is not active, cannot reload."},
+	{"assert", "Assertion failed on job for ", "."},
+	{"unsupported", "Operation on or unit type of ", " not supported on this system."},
+	{"collected", "Queued job for ", " was garbage collected."},
+	{"once", "Unit ", " was started already once and can't be started again."},
+	{"frozen", "Cannot perform operation on frozen unit ", "."},
+	{"concurrency", "Concurrency limit of a slice unit ", " is contained in has been reached."},
+}
+
+// sayResult says how a job ended, of good ends only when asked for.
 func (w *waiting) sayResult(r manager.JobResult) {
-	say := func(level term.Level, text string) { w.Log(level, text) }
 	switch r.Result {
 	case "done":
 		if w.Opt.ShowTransaction {
-			say(term.Info, "Job for "+r.Unit+" finished.")
+			w.Log(term.Info, "Job for "+r.Unit+" finished.")
 		}
+		return
 	case "skipped":
 		if w.Opt.ShowTransaction {
-			say(term.Info, "Job for "+r.Unit+" was skipped.")
+			w.Log(term.Info, "Job for "+r.Unit+" was skipped.")
 		}
-	case "canceled":
-		say(term.Err, "Job for "+r.Unit+" canceled.")
-	case "timeout":
-		say(term.Err, "Job for "+r.Unit+" timed out.")
-	case "dependency":
-		say(term.Err, "A dependency job for "+r.Unit+" failed. See 'journalctl -xe' for details.")
-	case "invalid":
-		say(term.Err, r.Unit+" is not active, cannot reload.")
-	case "assert":
-		say(term.Err, "Assertion failed on job for "+r.Unit+".")
-	case "unsupported":
-		say(term.Err, "Operation on or unit type of "+r.Unit+" not supported on this system.")
-	case "collected":
-		say(term.Err, "Queued job for "+r.Unit+" was garbage collected.")
-	case "once":
-		say(term.Err, "Unit "+r.Unit+" was started already once and can't be started again.")
-	case "frozen":
-		say(term.Err, "Cannot perform operation on frozen unit "+r.Unit+".")
-	case "concurrency":
-		say(term.Err, "Concurrency limit of a slice unit "+r.Unit+" is contained in has been reached.")
-	default:
-		if !strings.HasSuffix(r.Unit, ".service") {
-			say(term.Err, "Job failed. See \"journalctl -xe\" for details.")
+		return
+	}
+	for _, row := range jobResults {
+		if row.result == r.Result {
+			w.Log(term.Err, row.before+r.Unit+row.behind)
 			return
 		}
-		result, _ := w.m.Property(manager.UnitPath(r.Unit), manager.TypeInterface(r.Unit), "Result")
-		w.sayService(r.Unit, result.Text())
 	}
+	if !strings.HasSuffix(r.Unit, ".service") {
+		w.Log(term.Err, "Job failed. See \"journalctl -xe\" for details.")
+		return
+	}
+	result, _ := w.m.Property(manager.UnitPath(r.Unit), manager.TypeInterface(r.Unit), "Result")
+	w.sayService(r.Unit, result.Text())
 }
 
 // serviceResults are the reasons for a service's failure, as users are told them.

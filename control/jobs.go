@@ -7,8 +7,6 @@ import (
 	"ctl/internal/term"
 )
 
-func listJobs(c *Call) error { return needsManager(c) }
-
 // cancelJobs takes jobs out of the queue: those with the numbers given, or all.
 func cancelJobs(c *Call) error {
 	m, err := c.manager()
@@ -21,7 +19,7 @@ func cancelJobs(c *Call) error {
 		}
 		return nil
 	}
-	bad := false
+	var status error
 	for _, arg := range c.Args {
 		id, err := strconv.ParseUint(arg, 10, 32)
 		if err != nil {
@@ -29,11 +27,8 @@ func cancelJobs(c *Call) error {
 		}
 		if _, err := m.Manager("CancelJob", uint32(id)); err != nil {
 			c.Log(term.Warning, "Failed to cancel job "+decimal(uint32(id))+", ignoring: "+strerror(err))
-			bad = true
+			status = Exit(1)
 		}
 	}
-	if bad {
-		return Exit(1)
-	}
-	return nil
+	return status
 }

@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"ctl/control/manager"
-	"ctl/internal/term"
 )
 
 // killUnits sends a signal to processes of units.
@@ -17,10 +16,6 @@ func killUnits(c *Call) error {
 	if err != nil {
 		return err
 	}
-	names, _, err := c.expandNames(m, c.Args, "")
-	if err != nil {
-		return err
-	}
 	whom, signal := c.Opt.KillWhom, int32(15)
 	if whom == "" {
 		whom = "all"
@@ -28,21 +23,12 @@ func killUnits(c *Call) error {
 	if c.Opt.Signal != "" {
 		signal = signalNumber(c.Opt.Signal)
 	}
-	bad := false
-	for _, n := range names {
-		call := manager.Method("KillUnit", n, whom, signal)
+	return c.forUnits(m, "kill unit ", func(name string) manager.Call {
 		if c.Opt.KillValue {
-			call = manager.Method("QueueSignalUnit", n, whom, signal, c.Opt.KillValueIs)
+			return manager.Method("QueueSignalUnit", name, whom, signal, c.Opt.KillValueIs)
 		}
-		if _, err := m.Call(call); err != nil {
-			c.Log(term.Err, Failure{"kill unit " + n, err}.Error())
-			bad = true
-		}
-	}
-	if bad {
-		return Exit(1)
-	}
-	return nil
+		return manager.Method("KillUnit", name, whom, signal)
+	})
 }
 
 // signalNumber is the number of a signal that isSignal has found to be one.

@@ -1,10 +1,9 @@
 package control
 
-import "ctl/internal/term"
-
-func cleanUnits(c *Call) error { return needsManager(c) }
-
-func freezeUnits(c *Call) error { return needsManager(c) }
+import (
+	"ctl/control/manager"
+	"ctl/internal/term"
+)
 
 // resetFailed makes the manager forget that units failed.
 func resetFailed(c *Call) error {
@@ -18,19 +17,23 @@ func resetFailed(c *Call) error {
 		}
 		return nil
 	}
+	return c.forUnits(m, "reset failed state of unit ", func(name string) manager.Call {
+		return manager.Method("ResetFailedUnit", name)
+	})
+}
+
+// forUnits makes a call for each unit named, whatever comes of those before. doing is for failures.
+func (c *Call) forUnits(m *manager.Conn, doing string, call func(name string) manager.Call) error {
 	names, _, err := c.expandNames(m, c.Args, "")
 	if err != nil {
 		return err
 	}
-	bad := false
+	var status error
 	for _, n := range names {
-		if _, err := m.Manager("ResetFailedUnit", n); err != nil {
-			c.Log(term.Err, Failure{"reset failed state of unit " + n, err}.Error())
-			bad = true
+		if _, err := m.Call(call(n)); err != nil {
+			c.Log(term.Err, Failure{doing + n, err}.Error())
+			status = Exit(1)
 		}
 	}
-	if bad {
-		return Exit(1)
-	}
-	return nil
+	return status
 }

@@ -32,7 +32,7 @@ func listUnitFiles(c *Call) error {
 		return len(c.Opt.States) > 0 && !slices.Contains(c.Opt.States, string(f.State)) ||
 			len(c.Opt.Types) > 0 && !slices.Contains(c.Opt.Types, unit.Type(f.Name))
 	})
-	slices.SortFunc(files, byTypeAndName)
+	slices.SortFunc(files, func(a, b enable.UnitFile) int { return byTypeAndName(a.Name, b.Name) })
 	c.notes(ix.QueryPresets(files))
 	c.printUnitFiles(files)
 	if len(files) == 0 {
@@ -42,11 +42,11 @@ func listUnitFiles(c *Call) error {
 }
 
 // byTypeAndName compares by the suffix and then by the name, letters of either case alike.
-func byTypeAndName(a, b enable.UnitFile) int {
-	if d := strings.Compare(unit.Type(a.Name), unit.Type(b.Name)); d != 0 {
+func byTypeAndName(a, b string) int {
+	if d := strings.Compare(unit.Type(a), unit.Type(b)); d != 0 {
 		return d
 	}
-	return compareFold(a.Name, b.Name)
+	return compareFold(a, b)
 }
 
 // compareFold is strcasecmp(3).
@@ -67,42 +67,49 @@ func lower(c byte) byte {
 }
 
 func (c *Call) printUnitFiles(files []enable.UnitFile) {
+	var out string
+	show := c.page
 	if c.Opt.JSON != term.NoJSON {
-		rows := make([]term.Value, 0, len(files))
-		for _, f := range files {
-			var preset term.Value
-			if f.Preset != "" {
-				preset = f.Preset
-			}
-			rows = append(rows, term.Object{
-				{Name: "unit_file", Value: f.Name},
-				{Name: "state", Value: string(f.State)},
-				{Name: "preset", Value: preset},
-			})
-		}
-		out := c.Opt.JSON.Format(rows)
-		if c.legend() {
-			out += "\n" + strconv.Itoa(len(files)) + " unit files listed.\n"
-		}
-		c.Print(out)
-		return
+		out, show = c.Opt.JSON.Format(unitFileObjects(files)), c.Print
+	} else {
+		out = c.unitFileTable(files).String()
 	}
-	legend := c.legend()
-	out := c.unitFileTable(files, legend).String()
-	if legend {
+	if c.legend() {
 		out += "\n" + strconv.Itoa(len(files)) + " unit files listed.\n"
 	}
-	c.page(out)
+	show(out)
 }
 
-func (c *Call) unitFileTable(files []enable.UnitFile, legend bool) *term.Table {
+func unitFileObjects(files []enable.UnitFile) []term.Value {
+	rows := make([]term.Value, 0, len(files))
+	for _, f := range files {
+		var preset term.Value
+		if f.Preset != "" {
+			preset = f.Preset
+		}
+		rows = append(rows, term.Object{
+			{Name: "unit_file", Value: f.Name},
+			{Name: "state", Value: string(f.State)},
+			{Name: "preset", Value: preset},
+		})
+	}
+	return rows
+}
+
+// newTable is an empty table that fits where standard output goes to.
+func (c *Call) newTable() *term.Table {
 	tty := term.IsTerminal(c.Stdout)
 	t := &term.Table{Colors: c.env.Colors(tty && term.IsTerminal(c.Stderr)), ASCII: !c.env.UTF8()}
-	if legend {
-		t.Head = []string{"UNIT FILE", "STATE", "PRESET"}
-	}
 	if tty && !c.Opt.Full && c.pager() == nil {
 		t.Width = term.Columns(c.Getenv, c.Stdout)
+	}
+	return t
+}
+
+func (c *Call) unitFileTable(files []enable.UnitFile) *term.Table {
+	t := c.newTable()
+	if c.legend() {
+		t.Head = []string{"UNIT FILE", "STATE", "PRESET"}
 	}
 	for i, f := range files {
 		preset := term.Cell{Text: f.Preset, Color: presetColor(f.Preset)}

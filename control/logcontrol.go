@@ -7,8 +7,6 @@ import (
 	"ctl/internal/cli"
 )
 
-func serviceLog(c *Call) error { return needsManager(c) }
-
 // logLevels are the names of syslog(3)'s levels, from 0 on.
 var logLevels = [...]string{"emerg", "alert", "crit", "err", "warning", "notice", "info", "debug"}
 

@@ -6,74 +6,39 @@ import (
 	"strings"
 
 	"ctl/internal/cli"
+	"ctl/internal/clock"
 	"ctl/internal/term"
 	"ctl/internal/unit"
 )
 
 // The options of verbs that need a manager: what is wrong with a value is said at once.
 
-func setProperties(c *Call, v string) error {
-	c.Opt.PropertiesGiven = true
-	if v == "" {
-		c.Opt.Properties = nil // asks for none so far, but not for all
-	}
-	for p := range strings.SplitSeq(v, ",") {
-		if p != "" {
-			c.Opt.Properties = append(c.Opt.Properties, p)
-		}
-	}
-	return nil
-}
+// accept is for options that belong to verbs that are not there yet.
+func accept(*Call, string) error { return nil }
 
-func setPropertyValue(c *Call, v string) error {
-	c.Opt.ValueOnly = true
-	return setProperties(c, v)
-}
-
-func setValueOnly(c *Call, _ string) error        { c.Opt.ValueOnly = true; return nil }
-func setReverse(c *Call, _ string) error          { c.Opt.Reverse = true; return nil }
-func setBefore(c *Call, _ string) error           { c.Opt.Before = true; return nil }
-func setAfter(c *Call, _ string) error            { c.Opt.After = true; return nil }
 func setJobMode(c *Call, v string) error          { c.Opt.JobMode = v; return nil }
-func setModeFail(c *Call, _ string) error         { c.Opt.JobMode = "fail"; return nil }
-func setModeIrreversible(c *Call, _ string) error { c.Opt.JobMode = "replace-irreversibly"; return nil }
+func setModeFail(c *Call, _ string) error         { return setJobMode(c, "fail") }
+func setModeIrreversible(c *Call, _ string) error { return setJobMode(c, "replace-irreversibly") }
 func setModeIgnoreDependencies(c *Call, _ string) error {
-	c.Opt.JobMode = "ignore-dependencies"
-	return nil
+	return setJobMode(c, "ignore-dependencies")
 }
-func setShowTypes(c *Call, _ string) error { c.Opt.ShowTypes = true; return nil }
-func setIgnoreInhibitors(c *Call, _ string) error {
-	c.Opt.Inhibitors, c.Opt.CheckInhibitors = No, false
-	return nil
-}
-func setKillWhom(c *Call, v string) error           { c.Opt.KillWhom = v; return nil }
-func setVerbose(c *Call, _ string) error            { c.Opt.Verbose = true; return nil }
-func setNoWall(c *Call, _ string) error             { c.Opt.NoWall = true; return nil }
-func setMessage(c *Call, v string) error            { c.Opt.Message = v; return nil }
-func setNoAskPassword(c *Call, _ string) error      { c.Opt.NoAskPassword = true; return nil }
-func setRebootArgument(c *Call, v string) error     { c.Opt.RebootArgument = v; return nil }
-func setKernelCmdline(c *Call, v string) error      { c.Opt.KernelCmdline = v; return nil }
-func setKernelCmdlineReuse(c *Call, _ string) error { c.Opt.KernelCmdlineReuse = true; return nil }
-func setReadOnly(c *Call, _ string) error           { c.Opt.ReadOnly = true; return nil }
-func setMkdir(c *Call, _ string) error              { c.Opt.Mkdir = true; return nil }
+func setKillWhom(c *Call, v string) error      { c.Opt.KillWhom = v; return nil }
+func setVerbose(c *Call, _ string) error       { c.Opt.Verbose = true; return nil }
+func setNoAskPassword(c *Call, _ string) error { c.Opt.NoAskPassword = true; return nil }
+
+func setIgnoreInhibitors(c *Call, _ string) error { c.Opt.CheckInhibitors = false; return nil }
 
 func setLines(c *Call, v string) error {
 	n, ok := number(strings.TrimPrefix(v, "+"))
 	if !ok || n < 0 || n > 1<<32-1 {
 		return cli.Usage("Failed to parse lines '" + v + "'")
 	}
-	c.Opt.Lines, c.Opt.LinesGiven = int(n), true
 	return nil
 }
 
 func setCheckInhibitors(c *Call, v string) error {
 	yes, ok := unit.Boolean(v)
-	c.Opt.CheckInhibitors, c.Opt.Inhibitors = yes, Auto
-	if ok && yes {
-		c.Opt.Inhibitors = Yes
-	} else if ok {
-		c.Opt.Inhibitors = No
-	}
+	c.Opt.CheckInhibitors = yes
 	if !ok && v != "auto" && v != "" {
 		return cli.Usage("Failed to parse tristate argument to '--check-inhibitors=': " + v)
 	}
@@ -96,7 +61,7 @@ func setKillSubgroup(c *Call, v string) error {
 	if strings.Contains("/"+v+"/", "/../") {
 		return cli.Usage("Control group sub-path '" + v + "' is not valid.")
 	}
-	c.Opt.KillSubgroup, c.Opt.KillSubgroupIs = v != "", v
+	c.Opt.KillSubgroup = v != ""
 	return nil
 }
 
@@ -105,9 +70,6 @@ func setWhat(c *Call, v string) error {
 		if w == "help" {
 			c.Print("runtime\nstate\ncache\nlogs\nconfiguration\nfdstore\nall\n")
 			return Exit(0)
-		}
-		if w != "" {
-			c.Opt.What = append(c.Opt.What, w)
 		}
 	}
 	return nil
@@ -119,7 +81,6 @@ func setTimestamp(c *Call, v string) error {
 		c.Print("pretty\nus\nutc\nus+utc\nunix\n")
 		return Exit(0)
 	case "pretty", "us", "µs", "μs", "utc", "us+utc", "µs+utc", "μs+utc", "unix":
-		c.Opt.Timestamp = strings.NewReplacer("µ", "u", "μ", "u").Replace(v)
 		return nil
 	}
 	return cli.Usage("Invalid value: " + v + ".")
@@ -204,19 +165,14 @@ func setWhen(c *Call, v string) error {
 		}
 		return cli.Usage("Failed to parse --when= argument '" + v + "': " + why)
 	}
-	c.Opt.WhenIs = v
 	return nil
 }
 
-func setBootLoaderMenu(c *Call, v string) error {
-	switch {
-	case isTimeSpan(v):
-		c.Opt.BootLoaderMenu, c.Opt.BootLoaderMenuGiven = v, true
-		return nil
-	case strings.HasPrefix(v, "-"):
-		return cli.Usage("Failed to parse --boot-loader-menu= argument '" + v + "': Numerical result out of range")
+func setBootLoaderMenu(_ *Call, v string) error {
+	if _, err := clock.ParseSpan(v, clock.Second); err != nil {
+		return Failure{"parse --boot-loader-menu= argument '" + v + "'", err}
 	}
-	return cli.Usage("Failed to parse --boot-loader-menu= argument '" + v + "': Invalid argument")
+	return nil
 }
 
 func setBootLoaderEntry(c *Call, v string) error {
@@ -224,7 +180,6 @@ func setBootLoaderEntry(c *Call, v string) error {
 		c.Verb = "--boot-loader-entry=help"
 		return c.noManager()
 	}
-	c.Opt.BootLoaderEntry, c.Opt.BootLoaderEntryGiven = v, true
 	return nil
 }
 

@@ -4,7 +4,6 @@ import (
 	"strings"
 
 	"ctl/control/manager"
-	"ctl/internal/cli"
 	"ctl/internal/term"
 	"ctl/internal/unit"
 )
@@ -41,7 +40,7 @@ func (c *Call) mangleNames(operands []string, suffix string) (names, globs []str
 		}
 		if err != nil {
 			c.Log(term.Err, Failure{"mangle name", err}.Error())
-			return nil, nil, expandFailed(err)
+			return nil, nil, Failure{"expand names", err}
 		}
 		if strings.ContainsAny(name, "*?[") {
 			globs = append(globs, name)
@@ -51,5 +50,3 @@ func (c *Call) mangleNames(operands []string, suffix string) (names, globs []str
 	}
 	return names, globs, nil
 }
-
-func expandFailed(err error) error { return cli.Usage("Failed to expand names: " + strerror(err)) }

@@ -1,9 +1,6 @@
 package control
 
 import (
-	"errors"
-	"syscall"
-
 	"ctl/control/manager"
 	"ctl/internal/cli"
 	"ctl/internal/unit"
@@ -16,14 +13,17 @@ func daemonReload(c *Call) error {
 		return err
 	}
 	if c.Verb == "daemon-reexec" {
-		_, err := m.Call(manager.Slow(manager.Method("Reexecute")))
-		// A manager that starts anew cannot answer.
-		if err == nil || manager.IsName(err, "NoReply") || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.ETIMEDOUT) {
-			return nil
+		if err := m.Reexecute(); err != nil {
+			return Failure{"reexecute daemon", err}
 		}
-		return Failure{"reexecute daemon", err}
+		return nil
 	}
-	if _, err := m.Call(manager.Slow(manager.Method("Reload"))); err != nil {
+	return reload(m)
+}
+
+// reload has the manager read the unit files again.
+func reload(m *manager.Conn) error {
+	if err := m.Reload(); err != nil {
 		return Failure{"reload daemon", err}
 	}
 	return nil
@@ -36,7 +36,7 @@ func serviceWatchdogs(c *Call) error {
 		return err
 	}
 	if len(c.Args) == 0 {
-		on, err := m.Property(manager.ManagerPath(), manager.ManagerInterface, "ServiceWatchdogs")
+		on, err := m.Property(manager.ManagerPath, manager.ManagerInterface, "ServiceWatchdogs")
 		if err != nil {
 			return Failure{"get service-watchdog state", err}
 		}
@@ -51,7 +51,7 @@ func serviceWatchdogs(c *Call) error {
 	if !ok {
 		return cli.Usage("Failed to parse service-watchdogs argument: Invalid argument")
 	}
-	if _, err := m.Call(manager.Set(manager.ManagerPath(), manager.ManagerInterface, "ServiceWatchdogs", on)); err != nil {
+	if _, err := m.Call(manager.Set(manager.ManagerPath, manager.ManagerInterface, "ServiceWatchdogs", on)); err != nil {
 		return Failure{"set service-watchdog state", err}
 	}
 	return nil

@@ -39,37 +39,14 @@ type Settings struct {
 	Wait, NoBlock, Marked, ShowTransaction, Verbose bool
 	JobMode                                         string // "replace" unless told otherwise
 
-	Properties      []string // --property=, -P, split at commas; see PropertiesGiven
-	PropertiesGiven bool
-	ValueOnly       bool // --value, -P
-	Timestamp       string
-	Lines           int // of the journal; -1 for all
-	LinesGiven      bool
+	Signal       string // as it was given, checked
+	KillWhom     string
+	KillValue    bool
+	KillValueIs  int32
+	KillSubgroup bool
 
-	Reverse, Before, After, ShowTypes bool
-
-	Signal                  string // as it was given, checked
-	KillWhom                string
-	KillValue, KillSubgroup bool
-	KillValueIs             int32
-	KillSubgroupIs          string
-	What                    []string
-	ReadOnly, Mkdir         bool
-
-	NoAskPassword        bool
-	When, Firmware       bool
-	WhenIs               string // as it was given, checked
-	CheckInhibitors      bool
-	Inhibitors           Tristate
-	NoWall               bool
-	Message              string
-	BootLoaderMenu       string // a time span, checked
-	BootLoaderMenuGiven  bool
-	BootLoaderEntry      string
-	BootLoaderEntryGiven bool
-	RebootArgument       string
-	KernelCmdline        string
-	KernelCmdlineReuse   bool
+	NoAskPassword                   bool
+	When, Firmware, CheckInhibitors bool
 }
 
 // Tristate is a switch that may not have been touched.

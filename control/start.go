@@ -101,9 +101,7 @@ func (w *waiting) do(r request, names []string) error {
 	}
 	if !w.enqueueAll(r, names) {
 		for _, n := range names {
-			if err := w.enqueue(r, n); err != nil {
-				return err
-			}
+			w.enqueue(r, n)
 		}
 	}
 	return w.wait(r.jobType == "stop")
@@ -117,8 +115,7 @@ func (w *waiting) enqueueAll(r request, names []string) bool {
 	}
 	jobs, err := w.m.EnqueueMany(names, r.jobType, r.mode)
 	switch {
-	case manager.IsName(err, "UnknownMethod", "InvalidArgs"),
-		strings.Contains(r.jobType, "try") && manager.IsName(err, "UnitMasked"):
+	case manager.IsName(err, "UnknownMethod", "InvalidArgs"), r.passesOver(err):
 		return false
 	case err != nil:
 		w.Log(term.Err, Failure{"enqueue jobs", err}.Error())
@@ -134,22 +131,24 @@ func (w *waiting) enqueueAll(r request, names []string) bool {
 	return true
 }
 
-// enqueue queues a job for one unit. Only an error of the connection ends everything.
-func (w *waiting) enqueue(r request, name string) error {
+// enqueue queues a job for one unit. One that is masked need not be started if it runs.
+func (w *waiting) enqueue(r request, name string) {
 	if w.Opt.DryRun {
-		return nil
+		return
 	}
 	path, err := w.enqueueOne(r, name)
-	if err != nil {
-		if manager.IsName(err, "UnitMasked") && strings.Contains(r.jobType, "try") {
-			return nil
-		}
+	switch {
+	case err == nil:
+		w.jobs = append(w.jobs, path)
+		w.queued(name)
+	case !r.passesOver(err):
 		w.refused(r, name, err)
-		return nil
 	}
-	w.jobs = append(w.jobs, path)
-	w.queued(name)
-	return nil
+}
+
+// passesOver tells whether an error is none for this kind of job.
+func (r request) passesOver(err error) bool {
+	return strings.Contains(r.jobType, "try") && manager.IsName(err, "UnitMasked")
 }
 
 func (w *waiting) enqueueOne(r request, name string) (manager.ObjectPath, error) {
@@ -164,11 +163,7 @@ func (w *waiting) enqueueOne(r request, name string) (manager.ObjectPath, error)
 		}
 		w.Log(term.Notice, "--show-transaction not supported by this service manager, proceeding without.")
 	}
-	reply, err := w.m.Call(manager.Enqueue(name, r.jobType, r.mode))
-	if err != nil {
-		return "", err
-	}
-	return manager.JobPathOf(reply)
+	return w.m.Enqueue(name, r.jobType, r.mode)
 }
 
 // transaction shows the jobs that were queued together.
@@ -184,16 +179,8 @@ func (w *waiting) refused(r request, name string, err error) {
 	w.fails(startStatus(err))
 	w.Log(term.Err, Failure{r.jobType + " " + name, err}.Error())
 	if !manager.IsName(err, "NoSuchUnit", "UnitMasked", "JobTypeNotApplicable") {
-		w.Log(term.Err, "See "+w.logs()+" and '"+w.hint("systemctl")+" status"+w.dashes(name)+" "+name+"' for details.")
+		w.Log(term.Err, "See "+w.scopeName()+" logs and '"+w.hint("systemctl")+" status"+w.dashes(name)+" "+name+"' for details.")
 	}
-}
-
-// logs is what to look into beside the status.
-func (w *waiting) logs() string {
-	if w.scopeName() == "user" {
-		return "user logs"
-	}
-	return "system logs"
 }
 
 // dashes keeps a name from being taken for an option.
@@ -250,12 +237,12 @@ func (w *waiting) queued(name string) {
 }
 
 // warnChanged says that the manager knows an old state of a unit's files.
-func (c *Call) warnChanged(name string) {
+func (w *waiting) warnChanged(name string) {
 	scope := ""
-	if c.scopeName() == "user" {
+	if w.scopeName() == "user" {
 		scope = " --user"
 	}
-	c.Log(term.Warning, "Warning: The unit file, source configuration file or drop-ins of "+name+
+	w.Log(term.Warning, "Warning: The unit file, source configuration file or drop-ins of "+name+
 		" changed on disk. Run 'systemctl"+scope+" daemon-reload' to reload units.")
 }
 
@@ -268,7 +255,7 @@ func (w *waiting) wait(stopped bool) error {
 		}
 		if stopped && !w.Opt.Quiet && !w.Opt.NoWarn {
 			for _, n := range w.names {
-				w.warnTriggering("Stopping", n)
+				w.warnTriggering(n)
 			}
 		}
 	}
@@ -305,14 +292,10 @@ func (w *waiting) waitForJobs() error {
 }
 
 // warnTriggering tells which units may start a unit again that is being stopped.
-func (c *Call) warnTriggering(doing, name string) {
-	m, err := c.manager()
-	if err != nil {
-		return
-	}
-	triggering, err := m.ActiveTriggers(name)
+func (w *waiting) warnTriggering(name string) {
+	triggering, err := w.m.ActiveTriggers(name)
 	if err != nil || len(triggering) == 0 {
 		return
 	}
-	c.Log(term.Warning, doing+" '"+name+"', but its triggering units are still active:\n"+strings.Join(triggering, ", "))
+	w.Log(term.Warning, "Stopping '"+name+"', but its triggering units are still active:\n"+strings.Join(triggering, ", "))
 }

@@ -3,7 +3,6 @@ package control
 import (
 	"slices"
 	"strings"
-	"syscall"
 
 	"ctl/control/manager"
 	"ctl/enable"
@@ -68,11 +67,9 @@ func (c *Call) askForChanges(doing, operation string, call manager.Call) (carrie
 	}
 	c.sayChanges(operation, reply)
 	if !c.Opt.NoReload {
-		if _, err := m.Call(manager.Slow(manager.Method("Reload"))); err != nil {
-			return false, Failure{"reload daemon", err}
-		}
+		err = reload(m)
 	}
-	return carries, nil
+	return carries, err
 }
 
 // presetMode is the preset mode as the manager has it; "" is the full one.
@@ -180,10 +177,7 @@ func (c *Call) askDefault() (name string, err error) {
 	if err != nil {
 		return "", err
 	}
-	reply, err := m.Manager("GetDefaultTarget")
-	if err == nil && !manager.Scan(reply, &name) {
-		err = syscall.EBADMSG
-	}
+	name, err = manager.Ask[string](m, "GetDefaultTarget")
 	if err != nil {
 		return "", Failure{"get default target", err}
 	}

@@ -24,12 +24,7 @@ func listUnits(c *Call) error {
 		return Failure{"list units", err}
 	}
 	units = slices.DeleteFunc(units, func(u manager.Unit) bool { return !c.lists(u) })
-	slices.SortFunc(units, func(a, b manager.Unit) int {
-		if d := compareFold(unit.Type(a.ID), unit.Type(b.ID)); d != 0 {
-			return d
-		}
-		return compareFold(a.ID, b.ID)
-	})
+	slices.SortFunc(units, func(a, b manager.Unit) int { return byTypeAndName(a.ID, b.ID) })
 	c.printUnits(units)
 	return nil
 }
@@ -54,11 +49,7 @@ func (c *Call) printUnits(units []manager.Unit) {
 		return
 	}
 	legend := c.legend()
-	tty := term.IsTerminal(c.Stdout)
-	t := &term.Table{Colors: c.env.Colors(tty && term.IsTerminal(c.Stderr)), ASCII: !c.env.UTF8()}
-	if tty && !c.Opt.Full && c.pager() == nil {
-		t.Width = term.Columns(c.Getenv, c.Stdout)
-	}
+	t := c.newTable()
 	head := []string{"UNIT", "LOAD", "ACTIVE", "SUB"}
 	if jobs {
 		head = append(head, "JOB")
@@ -147,7 +138,7 @@ func (c *Call) unitLegend(n int, jobs, colors bool) string {
 	var b strings.Builder
 	line := func(color, text string) {
 		if colors {
-			text = color + text + "\x1b[0m"
+			text = color + text + term.Plain
 		}
 		b.WriteString(text + "\n")
 	}
@@ -173,7 +164,7 @@ func (c *Call) unitLegend(n int, jobs, colors bool) string {
 		line(term.Grey, others)
 	case len(c.Opt.States) == 0:
 		if colors {
-			count = color + count + "\x1b[0m " + term.Grey + "Pass --all to see loaded but inactive units, too.\x1b[0m"
+			count = color + count + term.Plain + " " + term.Grey + "Pass --all to see loaded but inactive units, too.\x1b[0m"
 		} else {
 			count += " Pass --all to see loaded but inactive units, too."
 		}

@@ -78,7 +78,7 @@ func newConn(socket io.ReadWriteCloser, bus bool) *Conn {
 	}
 	_, err := socket.Write([]byte("\x00AUTH EXTERNAL " + string(hex) + "\r\nBEGIN\r\n"))
 	if err != nil {
-		c.failed = c.fail(err)
+		_ = c.fail(err) // the first call says so
 	} else if bus {
 		var t Ticket
 		t, c.out, c.failed = c.encode(Call{Destination: "org.freedesktop.DBus", Path: "/org/freedesktop/DBus",
@@ -87,12 +87,6 @@ func newConn(socket io.ReadWriteCloser, bus bool) *Conn {
 	}
 	return c
 }
-
-// Bus tells whether the connection is one to a bus, where signals must be asked for.
-func (c *Conn) Bus() bool { return c.bus }
-
-// Close ends the connection.
-func (c *Conn) Close() error { return c.socket.Close() }
 
 // Call calls a method and waits for its answer.
 func (c *Conn) Call(call Call) ([]any, error) {

@@ -20,22 +20,14 @@ var jobMethods = [...][2]string{{"start", "StartUnit"}, {"stop", "StopUnit"}, {"
 	{"restart", "RestartUnit"}, {"try-restart", "TryRestartUnit"}, {"reload-or-restart", "ReloadOrRestartUnit"},
 	{"reload-or-try-restart", "ReloadOrTryRestartUnit"}}
 
-// Enqueue is the call that queues a job for a unit; JobPathOf reads the reply.
-func Enqueue(unit, jobType, mode string) Call {
+// Enqueue queues a job for a unit. EINVAL: there is no such type of job.
+func (c *Conn) Enqueue(unit, jobType, mode string) (ObjectPath, error) {
 	for _, m := range jobMethods {
 		if m[0] == jobType {
-			return Method(m[1], unit, mode)
+			return Ask[ObjectPath](c, m[1], unit, mode)
 		}
 	}
-	return Method("StartUnit", unit, mode)
-}
-
-// JobPathOf is the job of a reply to Enqueue.
-func JobPathOf(reply []any) (ObjectPath, error) {
-	if p, ok := first[ObjectPath](reply); ok {
-		return p, nil
-	}
-	return "", syscall.EBADMSG
+	return "", syscall.EINVAL
 }
 
 // EnqueueTransaction queues a job for a unit and tells which others come with it.
@@ -45,7 +37,7 @@ func (c *Conn) EnqueueTransaction(unit, jobType, mode string) (anchor Job, other
 		return Job{}, nil, err
 	}
 	var rows [][]any
-	if !scan(reply, &anchor.ID, &anchor.Path, &anchor.Unit, &anchor.UnitPath, &anchor.Type, &rows) {
+	if !Scan(reply, &anchor.ID, &anchor.Path, &anchor.Unit, &anchor.UnitPath, &anchor.Type, &rows) {
 		return Job{}, nil, syscall.EBADMSG
 	}
 	others, err = jobs(rows)
@@ -54,35 +46,23 @@ func (c *Conn) EnqueueTransaction(unit, jobType, mode string) (anchor Job, other
 
 // EnqueueMany queues jobs of one type for several units, all or none of them; since systemd 262.
 func (c *Conn) EnqueueMany(units []string, jobType, mode string) ([]Job, error) {
-	reply, err := c.Manager("EnqueueUnitJobMany", units, jobType, mode, uint64(0))
+	rows, err := Ask[[][]any](c, "EnqueueUnitJobMany", units, jobType, mode, uint64(0))
 	if err != nil {
 		return nil, err
-	}
-	rows, ok := first[[][]any](reply)
-	if !ok {
-		return nil, syscall.EBADMSG
 	}
 	return jobs(rows)
 }
 
 // EnqueueMarked queues jobs for all units that are marked for one.
 func (c *Conn) EnqueueMarked() ([]ObjectPath, error) {
-	reply, err := c.Manager("EnqueueMarkedJobs")
-	if err != nil {
-		return nil, err
-	}
-	l, ok := first[[]ObjectPath](reply)
-	if !ok {
-		return nil, syscall.EBADMSG
-	}
-	return l, nil
+	return Ask[[]ObjectPath](c, "EnqueueMarkedJobs")
 }
 
 func jobs(rows [][]any) ([]Job, error) {
 	l := make([]Job, len(rows))
 	for i, r := range rows {
 		j := &l[i]
-		if !scan(r, &j.ID, &j.Path, &j.Unit, &j.UnitPath, &j.Type) {
+		if !Scan(r, &j.ID, &j.Path, &j.Unit, &j.UnitPath, &j.Type) {
 			return nil, syscall.EBADMSG
 		}
 	}
@@ -98,7 +78,7 @@ type JobResult struct {
 // WatchJobs has the ends of jobs reported. It has to be called before the jobs are
 // queued. A manager reports to its private socket anyway.
 func (c *Conn) WatchJobs() {
-	c.watch("type='signal',sender='" + service + "',path='" + string(managerPath) +
+	c.watch("type='signal',sender='" + service + "',path='" + string(ManagerPath) +
 		"',interface='" + ManagerInterface + "',member='JobRemoved'")
 }
 
@@ -138,7 +118,7 @@ func jobRemoved(s *Signal) (r JobResult, ok bool) {
 		return r, false
 	}
 	var id uint32
-	return r, scan(s.Body, &id, &r.Path, &r.Unit, &r.Result)
+	return r, Scan(s.Body, &id, &r.Path, &r.Unit, &r.Result)
 }
 
 // A watched unit is one whose end is waited for.

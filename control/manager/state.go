@@ -6,11 +6,11 @@ import "time"
 // wait set it is waited for until the system has started.
 func (c *Conn) SystemState(wait bool) (string, error) {
 	if wait {
-		c.watch("type='signal',sender='" + service + "',path='" + string(managerPath) +
+		c.watch("type='signal',sender='" + service + "',path='" + string(ManagerPath) +
 			"',interface='" + ManagerInterface + "',member='StartupFinished'")
 	}
 	for {
-		p, err := c.Property(managerPath, ManagerInterface, "SystemState")
+		p, err := c.Property(ManagerPath, ManagerInterface, "SystemState")
 		if err != nil || !wait || p.Text() != "initializing" && p.Text() != "starting" {
 			return p.Text(), err
 		}

@@ -1,27 +1,26 @@
 package manager
 
 import (
+	"errors"
 	"strings"
+	"syscall"
 	"time"
+
+	"github.com/godbus/dbus/v5"
 
 	"ctl/internal/unit"
 )
 
+// ManagerPath and ManagerInterface are the manager itself, org.freedesktop.systemd1(5).
 const (
 	service          = "org.freedesktop.systemd1"
-	managerPath      = ObjectPath("/org/freedesktop/systemd1")
+	ManagerPath      = ObjectPath("/org/freedesktop/systemd1")
 	ManagerInterface = "org.freedesktop.systemd1.Manager"
 	properties       = "org.freedesktop.DBus.Properties"
 )
 
 // UnitPath is the object that stands for a unit; the manager loads the unit when it is asked for one.
-func UnitPath(name string) ObjectPath { return managerPath + "/unit/" + ObjectPath(escapeLabel(name)) }
-
-// JobPath is the object that stands for a job.
-func JobPath(id string) ObjectPath { return managerPath + "/job/" + ObjectPath(id) }
-
-// ManagerPath is the object that stands for the manager.
-func ManagerPath() ObjectPath { return managerPath }
+func UnitPath(name string) ObjectPath { return ManagerPath + "/unit/" + ObjectPath(escapeLabel(name)) }
 
 // escapeLabel makes s a part of an object path: what is no letter or digit is _ and two hexadecimal digits.
 func escapeLabel(s string) string {
@@ -44,7 +43,7 @@ func escapeLabel(s string) string {
 
 // Method is a call of a method of the manager, org.freedesktop.systemd1(5).
 func Method(name string, args ...any) Call {
-	return Call{Destination: service, Path: managerPath, Interface: ManagerInterface, Method: name, Args: args}
+	return Call{Destination: service, Path: ManagerPath, Interface: ManagerInterface, Method: name, Args: args}
 }
 
 // Manager calls a method of the manager, org.freedesktop.systemd1(5).
@@ -52,16 +51,29 @@ func (c *Conn) Manager(method string, args ...any) ([]any, error) {
 	return c.Call(Method(method, args...))
 }
 
-// Slow is a method of the manager for which the reference waits longer: Reload, Reexecute.
-func Slow(call Call) Call {
+// Reload has the manager read the unit files again.
+func (c *Conn) Reload() error { return c.slow("Reload") }
+
+// Reexecute has the manager start itself anew, after which it cannot answer.
+func (c *Conn) Reexecute() error {
+	err := c.slow("Reexecute")
+	if IsName(err, "NoReply") || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.ETIMEDOUT) {
+		return nil
+	}
+	return err
+}
+
+// slow calls a method for which the reference waits longer.
+func (c *Conn) slow(method string) error {
+	call := Method(method)
 	call.Timeout = 180 * time.Second
-	return call
+	_, err := c.Call(call)
+	return err
 }
 
 // A Property is a property of an object.
 type Property struct {
 	Name  string
-	Type  string // the D-Bus signature; dictionaries "a{sv}" stay dictionaries
 	Value any
 }
 
@@ -89,12 +101,6 @@ func Properties(reply []any) []Property {
 	return l
 }
 
-// AllProperties asks for the properties of an object and waits for them.
-func (c *Conn) AllProperties(path ObjectPath) ([]Property, error) {
-	reply, err := c.Call(GetAll(path, ""))
-	return Properties(reply), err
-}
-
 // Get is a call that asks for one property. Value reads the reply.
 func Get(path ObjectPath, iface, name string) Call {
 	return Call{Destination: service, Path: path, Interface: properties, Method: "Get", Args: []any{iface, name}}
@@ -114,21 +120,19 @@ func (c *Conn) Property(path ObjectPath, iface, name string) (Property, error) {
 	return Value(reply), err
 }
 
-// Set is a call that sets a property to a value, which becomes a variant of its Go type.
+// Set is a call that sets a property to a value, which becomes a variant of its Go type: a string s, a bool b.
 func Set(path ObjectPath, iface, name string, value any) Call {
-	return Call{Destination: service, Path: path, Interface: properties, Method: "Set", Args: []any{iface, name, Variant(value)}}
-}
-
-// Interface is the D-Bus interface of the units of a type: "service" has org.freedesktop.systemd1.Service.
-func Interface(unitType string) string {
-	return prefix + strings.ToUpper(unitType[:1]) + unitType[1:]
+	return Call{Destination: service, Path: path, Interface: properties, Method: "Set", Args: []any{iface, name, dbus.MakeVariant(value)}}
 }
 
 // UnitInterface is the D-Bus interface of all units.
 const UnitInterface = "org.freedesktop.systemd1.Unit"
 
-// TypeInterface is the interface of the unit's type.
-func TypeInterface(name string) string { return Interface(unit.Type(name)) }
+// TypeInterface is the interface of the unit's type: a service has org.freedesktop.systemd1.Service.
+func TypeInterface(name string) string {
+	t := unit.Type(name)
+	return prefix + strings.ToUpper(t[:1]) + t[1:]
+}
 
 // LogControlPath and LogControlInterface are where services say what they log, org.freedesktop.LogControl1(5).
 const (

@@ -4,7 +4,6 @@ import "syscall"
 
 // A Unit is a unit as the manager lists it.
 type Unit struct {
-	Machine                     string // "" for this one; filled in by who asks several
 	ID, Description             string
 	LoadState, ActiveState, Sub string
 	Following                   string
@@ -15,40 +14,21 @@ type Unit struct {
 }
 
 // ListUnits lists the loaded units whose load, active or sub state is one of states, and whose
-// name fits one of the patterns; none of either stands for all.
+// name fits one of the patterns; none of either stands for all. A manager older than 230 does not
+// know patterns and lists all.
 func (c *Conn) ListUnits(states, patterns []string) ([]Unit, error) {
-	t, err := c.Send(ListUnits(states, patterns))
-	if err != nil {
-		return nil, err
-	}
-	return c.Units(t, states)
-}
-
-// ListUnits is the call that lists units; Conn.Units reads the reply.
-func ListUnits(states, patterns []string) Call {
-	return Method("ListUnitsByPatterns", notNil(states), notNil(patterns))
-}
-
-// Units waits for the reply to ListUnits. A manager older than 230 is asked for all units.
-func (c *Conn) Units(t Ticket, states []string) ([]Unit, error) {
-	reply, err := c.Wait(t)
+	reply, err := c.Manager("ListUnitsByPatterns", notNil(states), notNil(patterns))
 	if IsName(err, "UnknownMethod", "AccessDenied") {
 		reply, err = c.Manager("ListUnitsFiltered", notNil(states))
 	}
+	rows, err := first[[][]any](reply, err)
 	if err != nil {
 		return nil, err
 	}
-	rows, ok := first[[][]any](reply)
-	if !ok {
-		return nil, syscall.EBADMSG
-	}
 	l := make([]Unit, 0, len(rows))
 	for _, r := range rows {
-		if len(r) != 10 {
-			return nil, syscall.EBADMSG
-		}
 		var u Unit
-		if !scan(r, &u.ID, &u.Description, &u.LoadState, &u.ActiveState, &u.Sub, &u.Following, &u.Path, &u.JobID, &u.JobType, &u.JobPath) {
+		if !Scan(r, &u.ID, &u.Description, &u.LoadState, &u.ActiveState, &u.Sub, &u.Following, &u.Path, &u.JobID, &u.JobType, &u.JobPath) {
 			return nil, syscall.EBADMSG
 		}
 		l = append(l, u)
@@ -64,48 +44,25 @@ func notNil(l []string) []string {
 	return l
 }
 
-// first is the first value of a reply, if it has the type.
-func first[T any](reply []any) (T, bool) {
-	var none T
-	if len(reply) == 0 {
-		return none, false
-	}
-	v, ok := reply[0].(T)
-	return v, ok
-}
-
-// Scan puts the values of a reply or structure where the pointers say: strings, object paths,
-// booleans, numbers. It is false if one has another type or is missing.
-func Scan(values []any, to ...any) bool { return scan(values, to...) }
-
-func scan(values []any, to ...any) bool {
+// Scan puts the values of a reply or structure where the pointers say: strings, lists of them,
+// object paths, numbers, structures. It is false if one has another type or is missing.
+func Scan(values []any, to ...any) bool {
 	if len(values) < len(to) {
 		return false
 	}
 	for i, p := range to {
 		ok := true
 		switch p := p.(type) {
-		case nil:
 		case *string:
 			*p, ok = values[i].(string)
 		case *ObjectPath:
 			*p, ok = values[i].(ObjectPath)
-		case *bool:
-			*p, ok = values[i].(bool)
 		case *uint32:
 			*p, ok = values[i].(uint32)
-		case *uint64:
-			*p, ok = values[i].(uint64)
-		case *int32:
-			*p, ok = values[i].(int32)
-		case *int64:
-			*p, ok = values[i].(int64)
 		case *[]string:
 			*p, ok = values[i].([]string)
 		case *[][]any:
 			*p, ok = values[i].([][]any)
-		case *[]byte:
-			*p, ok = values[i].([]byte)
 		default:
 			ok = false
 		}
@@ -142,9 +99,8 @@ func (c *Conn) UnitStates(names []string) ([]UnitState, error) {
 
 // NeedsReload tells whether the files of a unit, if it is loaded, have changed since.
 func (c *Conn) NeedsReload(name string) bool {
-	reply, err := c.Manager("GetUnit", name)
-	path, ok := first[ObjectPath](reply)
-	if err != nil || !ok {
+	path, err := Ask[ObjectPath](c, "GetUnit", name)
+	if err != nil {
 		return false
 	}
 	p, err := c.Property(path, UnitInterface, "NeedDaemonReload")

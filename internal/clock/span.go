@@ -1,5 +1,4 @@
-// Package clock reads and writes time spans and points in time, systemd.time(7). All are
-// microseconds, as D-Bus has them.
+// Package clock reads time spans, systemd.time(7). They are microseconds, as D-Bus has them.
 package clock
 
 import (
@@ -55,36 +54,47 @@ func ParseSpan(s string, unit uint64) (uint64, error) {
 		if s[0] == '-' {
 			return 0, syscall.ERANGE
 		}
-		s = strings.TrimPrefix(s, "+")
-		digits := len(s) - len(strings.TrimLeft(s, "0123456789"))
-		whole, rest := s[:digits], s[digits:]
-		fraction := ""
-		if strings.HasPrefix(rest, ".") {
-			n := len(rest) - len(strings.TrimLeft(rest[1:], "0123456789"))
-			fraction, rest = rest[1:n], rest[n:]
+		var whole, fraction string
+		whole, s = digits(strings.TrimPrefix(s, "+"))
+		if rest, ok := strings.CutPrefix(s, "."); ok {
+			if fraction, s = digits(rest); fraction == "" {
+				return 0, syscall.EINVAL
+			}
 		}
 		if whole == "" && fraction == "" {
 			return 0, syscall.EINVAL
 		}
-		rest = strings.TrimLeft(rest, space)
-		each := unit
-		for _, l := range lengths {
-			if after, ok := strings.CutPrefix(rest, l.name); ok {
-				each, rest = l.usec, after
-				break
+		rest := strings.TrimLeft(s, space)
+		each, after := lengthOf(rest)
+		if each == 0 {
+			if rest == s && s != "" {
+				return 0, syscall.EINVAL // something stands at the number that is no unit
 			}
-		}
-		after := strings.TrimLeft(rest, space)
-		if after == rest && rest != "" && (rest[0] < '0' || rest[0] > '9') {
-			return 0, syscall.EINVAL
+			each = unit
 		}
 		part, err := times(whole, fraction, each)
-		if err != nil || part > Infinity-1-total {
+		if err != nil || part >= Infinity-total {
 			return 0, syscall.ERANGE
 		}
-		total, s = total+part, after
+		total, s = total+part, strings.TrimLeft(after, space)
 	}
 	return total, nil
+}
+
+// digits cuts s behind the digits that it begins with.
+func digits(s string) (number, rest string) {
+	n := len(s) - len(strings.TrimLeft(s, "0123456789"))
+	return s[:n], s[n:]
+}
+
+// lengthOf is the unit that s begins with, and what stands behind it; 0 if it is none.
+func lengthOf(s string) (usec uint64, rest string) {
+	for _, l := range lengths {
+		if after, ok := strings.CutPrefix(s, l.name); ok {
+			return l.usec, after
+		}
+	}
+	return 0, s
 }
 
 // times multiplies a decimal number.
@@ -92,7 +102,7 @@ func times(whole, fraction string, each uint64) (uint64, error) {
 	n := uint64(0)
 	if whole != "" {
 		var err error
-		if n, err = strconv.ParseUint(whole, 10, 63); err != nil || n > (Infinity-1)/each {
+		if n, err = strconv.ParseUint(whole, 10, 63); err != nil || n >= Infinity/each {
 			return 0, syscall.ERANGE
 		}
 	}
@@ -105,52 +115,4 @@ func times(whole, fraction string, each uint64) (uint64, error) {
 		n += uint64(fraction[i]-'0') * each
 	}
 	return n, nil
-}
-
-// written are the units that Span writes, longest first.
-var written = [...]length{{"y", Year}, {"month", Month}, {"w", Week}, {"d", Day}, {"h", Hour}, {"min", Minute},
-	{"s", Second}, {"ms", Msec}, {"us", Usec}}
-
-// Span writes a time span, leaving out what is shorter than accuracy: "1h 2min 3.456s".
-func Span(t, accuracy uint64) string {
-	switch t {
-	case Infinity:
-		return "infinity"
-	case 0:
-		return "0"
-	}
-	var b strings.Builder
-	something := false
-	for _, l := range written {
-		if t == 0 || t < accuracy && something {
-			break
-		}
-		if t < l.usec {
-			continue
-		}
-		if something {
-			b.WriteByte(' ')
-		}
-		whole, rest := t/l.usec, t%l.usec
-		// Below a minute there is one number with as many places as the accuracy allows.
-		if t < Minute && rest > 0 {
-			places := 0
-			for u := l.usec; u > 1; u /= 10 {
-				places++
-			}
-			for a := accuracy; a > 1; a /= 10 {
-				rest /= 10
-				places--
-			}
-			if places > 0 {
-				f := strconv.FormatUint(rest, 10)
-				f = strings.Repeat("0", max(0, places-len(f))) + f
-				b.WriteString(strconv.FormatUint(whole, 10) + "." + f + l.name)
-				return b.String()
-			}
-		}
-		b.WriteString(strconv.FormatUint(whole, 10) + l.name)
-		t, something = rest, true
-	}
-	return b.String()
 }

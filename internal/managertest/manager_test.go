@@ -53,7 +53,7 @@ func transcript(t *testing.T, m *oracle.Machine, program string, lines []string)
 			all = append(all, oracle.Result{})
 			continue
 		}
-		r := m.Run(t, oracle.Command{Path: "sh", Args: []string{"sh", "-c", program + " " + line}})
+		r := m.Run(t, program+" "+line)
 		r.Stderr = volatile.ReplaceAllString(r.Stderr, "job N ")
 		all = append(all, r)
 	}

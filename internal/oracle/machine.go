@@ -246,6 +246,3 @@ func cgroupTop() (string, error) {
 	}
 	return "", errors.New("no unified cgroup hierarchy is mounted")
 }
-
-// Path is the path on this side of a path in the machine.
-func (m *Machine) Path(p string) string { return fmt.Sprintf("/proc/%d/root%s", m.leader, p) }

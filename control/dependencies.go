@@ -1,3 +1,0 @@
-package control
-
-func listDependencies(c *Call) error { return needsManager(c) }

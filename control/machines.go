@@ -1,3 +1,0 @@
-package control
-
-func listMachines(c *Call) error { return needsManager(c) }

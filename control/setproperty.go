@@ -1,3 +1,0 @@
-package control
-
-func setProperty(c *Call) error { return needsManager(c) }

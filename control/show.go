@@ -1,3 +1,0 @@
-package control
-
-func show(c *Call) error { return needsManager(c) }

@@ -1,3 +1,0 @@
-package control
-
-func status(c *Call) error { return needsManager(c) }

@@ -1,3 +1,0 @@
-package control
-
-func whoami(c *Call) error { return needsManager(c) }
