@@ -72,11 +72,11 @@ func (c *Call) change(operation string, plan planner, explains bool) error {
 	if err != nil {
 		return err
 	}
-	if operation == "disable" && c.Opt.Scope == enable.User && !c.Opt.Quiet && !c.Opt.NoWarn {
-		c.warnGlobal(args)
-	}
 	if explains && !p.Carries && !c.Opt.Quiet && !c.Opt.NoWarn {
 		c.Log(term.Notice, nothingToInstall)
+	}
+	if operation == "disable" && c.Opt.Scope == enable.User && !c.Opt.Quiet && !c.Opt.NoWarn {
+		c.warnGlobal(args)
 	}
 	return c.now(operation)
 }
@@ -94,7 +94,9 @@ func (c *Call) warnGlobal(names []string) {
 	}
 	var on []string
 	for _, n := range names {
-		if s, _, err := ix.State(n); err == nil && s == "enabled" {
+		s, notes, err := ix.State(n)
+		c.notes(notes)
+		if err == nil && s == "enabled" {
 			on = append(on, n)
 		}
 	}

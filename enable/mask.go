@@ -218,7 +218,7 @@ func (ix *Index) discard(p *Plan, t string) {
 	if d := ix.dir(t); d.read() == nil {
 		var names []string
 		for n := range d.list {
-			if n.kind != tree.Directory && !strings.HasPrefix(n.name, ".") {
+			if n.kind != tree.Directory && !leftover(n.name) {
 				names = append(names, n.name)
 			}
 		}
@@ -230,6 +230,18 @@ func (ix *Index) discard(p *Plan, t string) {
 	step.Changes = append(step.Changes, Change{Type: Unlink, Path: ix.shown(t)})
 	ix.dir(path.Dir(t)).drop(path.Base(t))
 	p.Steps = append(p.Steps, step)
+}
+
+// leftovers are the endings and names of what editors, package managers and quotas leave behind, which is not spoken of.
+var leftovers = [...]string{"~", ".rpmnew", ".rpmsave", ".rpmorig", ".dpkg-old", ".dpkg-new", ".dpkg-tmp", ".dpkg-dist", ".dpkg-bak",
+	".dpkg-backup", ".dpkg-remove", ".ucf-new", ".ucf-old", ".ucf-dist", ".swp", ".bak", ".old", ".new"}
+
+func leftover(name string) bool {
+	switch name {
+	case "lost+found", "aquota.user", "aquota.group":
+		return true
+	}
+	return strings.HasPrefix(name, ".") || slices.ContainsFunc(leftovers[:], func(end string) bool { return strings.HasSuffix(name, end) })
 }
 
 // SetDefault plans `systemctl set-default`: the link default.target, always below /etc.

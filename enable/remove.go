@@ -1,7 +1,6 @@
 package enable
 
 import (
-	"errors"
 	"path"
 	"slices"
 	"strings"
@@ -48,9 +47,9 @@ func (ix *Index) disable(p *Plan, config string, names []string) bool {
 	}
 	m := newMarks()
 	j.mark(p, m)
-	removed := ix.removeMarked(p, m, config)
-	p.Carries = removed || installable
-	return true
+	some, all := ix.removeMarked(p, m, config)
+	p.Carries = some || installable
+	return all
 }
 
 // marks are what links are removed for: their own names, or where they lead.
@@ -89,10 +88,11 @@ func (j *job) mark(p *Plan, m *marks) {
 }
 
 // removeMarked plans the removal of the links below config that m marks, and of
-// those that lead to them. The order is that of their paths.
-func (ix *Index) removeMarked(p *Plan, m *marks, config string) bool {
+// those that lead to them. The order is that of their paths. some: there are any;
+// all: of each link it could be told where it leads.
+func (ix *Index) removeMarked(p *Plan, m *marks, config string) (some, all bool) {
 	if len(m.names)+len(m.paths) == 0 {
-		return false
+		return false, true
 	}
 	var links []string
 	ix.links(config, func(l string) { links = append(links, l) })
@@ -123,7 +123,7 @@ func (ix *Index) removeMarked(p *Plan, m *marks, config string) bool {
 			ix.remove(p, l, config)
 		}
 	}
-	return len(removed) > 0
+	return len(removed) > 0, len(refused) == 0
 }
 
 // links calls yield with each link below dir that has a unit's name.
@@ -224,7 +224,7 @@ func (ix *Index) Reenable(args []string, f Flags) *Plan {
 		}
 		files = append(files, arg)
 	}
-	if !ix.disable(p, config, names) || p.Err != nil && !errors.Is(p.Err, syscall.ENOENT) {
+	if !ix.disable(p, config, names) {
 		return p
 	}
 	ix.enable(p, config, files, f)
