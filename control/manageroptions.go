@@ -81,6 +81,7 @@ func setTimestamp(c *Call, v string) error {
 		c.Print("pretty\nus\nutc\nus+utc\nunix\n")
 		return Exit(0)
 	case "pretty", "us", "µs", "μs", "utc", "us+utc", "µs+utc", "μs+utc", "unix":
+		c.Opt.Timestamp = clock.Style(strings.NewReplacer("µ", "u", "μ", "u").Replace(v))
 		return nil
 	}
 	return cli.Usage("Invalid value: " + v + ".")

@@ -8,6 +8,7 @@ import (
 
 	"ctl/enable"
 	"ctl/internal/cli"
+	"ctl/internal/clock"
 	"ctl/internal/term"
 	"ctl/internal/tree"
 	"ctl/internal/unit"
@@ -44,6 +45,10 @@ type Settings struct {
 	KillValue    bool
 	KillValueIs  int32
 	KillSubgroup bool
+
+	Properties []string    // of --property=, nil if it was not given
+	OnlyValue  bool        // --value
+	Timestamp  clock.Style // how points in time are written, Pretty unless told otherwise
 
 	NoAskPassword                   bool
 	When, Firmware, CheckInhibitors bool

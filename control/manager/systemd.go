@@ -2,6 +2,7 @@ package manager
 
 import (
 	"errors"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -139,3 +140,8 @@ const (
 	LogControlPath      = ObjectPath("/org/freedesktop/LogControl1")
 	LogControlInterface = "org.freedesktop.LogControl1"
 )
+
+// JobPath is the object that stands for a job.
+func JobPath(id uint32) ObjectPath {
+	return ManagerPath + "/job/" + ObjectPath(strconv.FormatUint(uint64(id), 10))
+}

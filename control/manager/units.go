@@ -59,6 +59,18 @@ func Scan(values []any, to ...any) bool {
 			*p, ok = values[i].(ObjectPath)
 		case *uint32:
 			*p, ok = values[i].(uint32)
+		case *uint64:
+			*p, ok = values[i].(uint64)
+		case *uint16:
+			*p, ok = values[i].(uint16)
+		case *int32:
+			*p, ok = values[i].(int32)
+		case *bool:
+			*p, ok = values[i].(bool)
+		case *[]byte:
+			*p, ok = values[i].([]byte)
+		case *[]int32:
+			*p, ok = values[i].([]int32)
 		case *[]string:
 			*p, ok = values[i].([]string)
 		case *[][]any:

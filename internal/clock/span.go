@@ -1,4 +1,5 @@
-// Package clock reads time spans, systemd.time(7). They are microseconds, as D-Bus has them.
+// Package clock reads and writes time spans and points in time, systemd.time(7). All are
+// microseconds, as D-Bus has them.
 package clock
 
 import (

@@ -1,0 +1,383 @@
+package control
+
+import (
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"math"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+
+	"ctl/control/manager"
+	"ctl/internal/clock"
+)
+
+// How many lines a property has.
+type shape int
+
+const (
+	single      shape = iota
+	unset             // one line, which is left out like an empty one
+	several           // one line for each entry
+	unprintable       // no text is known for its type
+)
+
+// textOf writes the value of a property of org.freedesktop.systemd1(5).
+func textOf(p manager.Property, style clock.Style) ([]string, shape) {
+	one := func(s string) ([]string, shape) { return []string{s}, single }
+	switch v := p.Value.(type) {
+	case string:
+		if strings.Contains(v, "\n") {
+			return nil, unprintable
+		}
+		return one(v)
+	case bool:
+		return one(yesNo(v))
+	case uint64:
+		return one(uint64Text(p.Name, v, style))
+	case int64:
+		return one(strconv.FormatInt(v, 10))
+	case uint32:
+		return one(uint32Text(p.Name, v))
+	case int32:
+		return int32Text(p.Name, v)
+	case float64:
+		return one(strconv.FormatFloat(v, 'g', 6, 64))
+	case []string:
+		return one(shellWords(v))
+	case []byte:
+		return one(bytesText(p.Name, v))
+	case []uint32:
+		words := make([]string, len(v))
+		for i, n := range v {
+			words[i] = fmt.Sprintf("%08x", n)
+		}
+		return one(strings.Join(words, " "))
+	case [][]byte:
+		if p.Name == "LogExtraFields" {
+			words := make([]string, len(v))
+			for i, f := range v {
+				words[i] = string(f)
+			}
+			return one(strings.Join(words, " "))
+		}
+	case []any:
+		if name, list := p.Name, []string(nil); isFilter(name) && len(v) == 2 && v[0] == false && manager.Scan(v[1:], &list) && len(list) == 0 {
+			return []string{"~"}, unset
+		}
+		if s, ok := structText(p.Name, v); ok {
+			return one(s)
+		}
+	case [][]any:
+		return arrayText(p.Name, v, style)
+	}
+	return nil, unprintable
+}
+
+func yesNo(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
+}
+
+func int32Text(name string, v int32) ([]string, shape) {
+	switch {
+	case strings.HasSuffix(name, "ActionExitStatus") && (v < 0 || v > 255):
+		return []string{"[not set]"}, unset
+	case name == "NUMAPolicy":
+		policies := [...]string{"default", "preferred", "bind", "interleave", "local", "preferred-many", "weighted-interleave"}
+		if v < 0 || int(v) >= len(policies) {
+			return []string{"n/a"}, single
+		}
+		return []string{policies[v]}, single
+	}
+	return []string{strconv.Itoa(int(v))}, single
+}
+
+func uint32Text(name string, v uint32) string {
+	switch {
+	case strings.Contains(name, "UMask"), strings.Contains(name, "Mode"):
+		return fmt.Sprintf("%04o", v)
+	case (name == "UID" || name == "GID") && v == math.MaxUint32:
+		return "[not set]"
+	}
+	return decimal(v)
+}
+
+// uint64Text writes a point in time, a time span, a limit, a set of flags or a number, as the name tells.
+func uint64Text(name string, v uint64, style clock.Style) string {
+	switch {
+	case strings.HasSuffix(name, "Timestamp"), name == "NextElapseUSecRealtime", name == "LastTriggerUSec", name == "TimeUSec", name == "RTCTimeUSec":
+		return clock.Stamp(v, style)
+	case name == "ManagedOOMMemoryPressureDurationUSec" && v == clock.Infinity:
+		return "[not set]"
+	case strings.Contains(name, "USec"):
+		return clock.Span(v, 1)
+	case name == "CoredumpFilter":
+		return "0x" + strconv.FormatUint(v, 16)
+	case name == "RestrictNamespaces":
+		return namespacesText(v)
+	case name == "MountFlags":
+		return propagationText(v)
+	case name == "CapabilityBoundingSet", name == "AmbientCapabilities":
+		return capabilitiesText(v)
+	case strings.HasSuffix(name, "CPUWeight") && v == 0:
+		return "idle"
+	case v == math.MaxUint64:
+		return unsetNumber(name)
+	}
+	return strconv.FormatUint(v, 10)
+}
+
+// unsetNumber writes the largest number, which means for most that there is none.
+func unsetNumber(name string) string {
+	short := strings.TrimPrefix(strings.TrimPrefix(strings.TrimPrefix(name, "Default"), "Startup"), "Effective")
+	switch short {
+	case "MemoryMin", "MemoryLow", "MemoryHigh", "MemoryMax", "MemorySwapMax", "MemoryZSwapMax", "TasksMax":
+		return "infinity"
+	case "CPUWeight", "IOWeight", "MemoryCurrent", "MemoryPeak", "MemorySwapCurrent", "MemorySwapPeak", "MemoryZSwapCurrent",
+		"MemoryAvailable", "TasksCurrent", "IOReadBytes", "IOWriteBytes", "IOReadOperations", "IOWriteOperations":
+		return "[not set]"
+	case "IPIngressBytes", "IPIngressPackets", "IPEgressBytes", "IPEgressPackets":
+		return "[no data]"
+	}
+	switch {
+	case strings.HasPrefix(short, "Limit"):
+		return "infinity"
+	case strings.HasSuffix(short, "NSec"):
+		return "[not set]"
+	}
+	return strconv.FormatUint(math.MaxUint64, 10)
+}
+
+// namespacesText names the kinds of namespaces that are allowed, by the flags of clone(2).
+func namespacesText(v uint64) string {
+	kinds := [...]struct {
+		flag uint64
+		name string
+	}{{0x02000000, "cgroup"}, {0x08000000, "ipc"}, {0x40000000, "net"}, {0x00020000, "mnt"}, {0x20000000, "pid"},
+		{0x10000000, "user"}, {0x04000000, "uts"}, {0x00000080, "time"}}
+	all := uint64(0)
+	var names []string
+	for _, k := range kinds {
+		all |= k.flag
+		if v&k.flag != 0 {
+			names = append(names, k.name)
+		}
+	}
+	switch v & all {
+	case all:
+		return "no"
+	case 0:
+		return "yes"
+	}
+	return strings.Join(names, " ")
+}
+
+// propagationText names the propagation of mounts, mount(2).
+func propagationText(v uint64) string {
+	const private, slave, shared = 1 << 18, 1 << 19, 1 << 20
+	switch v & (private | slave | shared) {
+	case private:
+		return "private"
+	case slave:
+		return "slave"
+	case shared:
+		return "shared"
+	}
+	return ""
+}
+
+// capabilitiesText names the capabilities of a set, capabilities(7).
+func capabilitiesText(set uint64) string {
+	names := [...]string{"chown", "dac_override", "dac_read_search", "fowner", "fsetid", "kill", "setgid", "setuid", "setpcap",
+		"linux_immutable", "net_bind_service", "net_broadcast", "net_admin", "net_raw", "ipc_lock", "ipc_owner", "sys_module",
+		"sys_rawio", "sys_chroot", "sys_ptrace", "sys_pacct", "sys_admin", "sys_boot", "sys_nice", "sys_resource", "sys_time",
+		"sys_tty_config", "mknod", "lease", "audit_write", "audit_control", "setfcap", "mac_override", "mac_admin", "syslog",
+		"wake_alarm", "block_suspend", "audit_read", "perfmon", "bpf", "checkpoint_restore"}
+	var l []string
+	for i, n := range names {
+		if set>>i&1 != 0 {
+			l = append(l, "cap_"+n)
+		}
+	}
+	return strings.Join(l, " ")
+}
+
+// shellWords writes words as a shell reads them, in double quotes where they need any.
+func shellWords(words []string) string {
+	quoted := make([]string, len(words))
+	for i, w := range words {
+		quoted[i] = shellWord(w)
+	}
+	return strings.Join(quoted, " ")
+}
+
+func shellWord(s string) string {
+	if s != "" && !strings.ContainsAny(s, "\"\\`$*?['()<>|&;! \t\n\r") && !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 127 }) {
+		return s
+	}
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "`", "\\`", "$", `\$`, "\n", `\n`, "\t", `\t`, "\r", `\r`,
+		"\a", `\a`, "\b", `\b`, "\f", `\f`, "\v", `\v`).Replace(s) + `"`
+}
+
+func bytesText(name string, v []byte) string {
+	switch name {
+	case "StandardInputData", "RootHashSignature":
+		return base64.StdEncoding.EncodeToString(v)
+	case "CPUAffinity", "NUMAMask", "AllowedCPUs", "StartupAllowedCPUs", "AllowedMemoryNodes", "StartupAllowedMemoryNodes",
+		"EffectiveCPUs", "EffectiveMemoryNodes":
+		return rangesText(v)
+	}
+	return hex.EncodeToString(v)
+}
+
+// rangesText writes a set of CPUs or memory nodes, of which each has a bit: "0-3 5".
+func rangesText(set []byte) string {
+	has := func(i int) bool { return i < 8*len(set) && set[i/8]>>(i%8)&1 != 0 }
+	var l []string
+	for i := 0; i < 8*len(set); i++ {
+		if !has(i) {
+			continue
+		}
+		from := i
+		for has(i + 1) {
+			i++
+		}
+		if s := strconv.Itoa(from); from == i {
+			l = append(l, s)
+		} else {
+			l = append(l, s+"-"+strconv.Itoa(i))
+		}
+	}
+	return strings.Join(l, " ")
+}
+
+// structText writes a structure; false: none of its type is known by that name.
+func structText(name string, v []any) (string, bool) {
+	var s, t string
+	var list []string
+	var flag bool
+	var number uint32
+	var amount uint64
+	var codes, signals []int32
+	var path manager.ObjectPath
+	switch {
+	case name == "Unit" && manager.Scan(v, &s, &path):
+		return s, true
+	case name == "Job" && manager.Scan(v, &number, &path):
+		if number == 0 {
+			return "", true
+		}
+		return decimal(number), true
+	case name == "LoadError" && manager.Scan(v, &s, &t):
+		if s == "" {
+			return "", true
+		}
+		return s + ` "` + t + `"`, true
+	case strings.HasSuffix(name, "ExitStatus") && manager.Scan(v, &codes, &signals):
+		return exitStatusText(codes, signals), true
+	case manager.Scan(v, &flag, &list) && isFilter(name):
+		if !flag {
+			return "~" + strings.Join(list, " "), true
+		}
+		return strings.Join(list, " "), true
+	case manager.Scan(v, &flag, &s) && (name == "SELinuxContext" || name == "AppArmorProfile" || name == "SmackProcessLabel"):
+		if flag {
+			s = "-" + s
+		}
+		return s, true
+	case strings.HasSuffix(name, "DirectoryQuota") && manager.Scan(v, &amount, &number, &s):
+		return quotaText(amount, number, s), true
+	}
+	return "", false
+}
+
+func isFilter(name string) bool {
+	switch name {
+	case "SystemCallFilter", "SystemCallLog", "RestrictAddressFamilies", "RestrictNetworkInterfaces", "RestrictFileSystems":
+		return true
+	}
+	return false
+}
+
+func quotaText(bytes uint64, scale uint32, kind string) string {
+	switch {
+	case bytes == 0 && scale == 0, kind == "no":
+		return "[not set]"
+	case scale != 0:
+		// A share of 2³² is a whole.
+		return strconv.FormatUint((uint64(scale)*100+math.MaxUint32/2)/math.MaxUint32, 10) + "%"
+	}
+	return strconv.FormatUint(bytes, 10)
+}
+
+func exitStatusText(codes, signals []int32) string {
+	var l []string
+	for _, n := range codes {
+		l = append(l, strconv.Itoa(int(n)))
+	}
+	for _, n := range signals {
+		l = append(l, signalName(n))
+	}
+	return strings.Join(l, " ")
+}
+
+// signalName is the name of a signal without SIG, or its number.
+func signalName(n int32) string {
+	switch {
+	case n > 0 && int(n) <= len(signalNames):
+		return signalNames[n-1]
+	case n >= sigRTMin && n <= sigRTMax:
+		return "RTMIN+" + strconv.Itoa(int(n)-sigRTMin)
+	}
+	return strconv.Itoa(int(n))
+}
+
+// addressText writes an address with its prefix.
+func addressText(v []any) (string, bool) {
+	var family int32
+	var octets []byte
+	var length uint32
+	if !manager.Scan(v, &family, &octets, &length) {
+		return "", false
+	}
+	a, ok := netip.AddrFromSlice(octets)
+	return a.String() + "/" + decimal(length), ok
+}
+
+// joined writes each entry and puts a blank between them; EBADMSG makes the property unprintable.
+func joined(rows [][]any, text func(row []any) (string, bool)) ([]string, shape) {
+	l, kind := each(rows, text)
+	if kind == unprintable {
+		return nil, unprintable
+	}
+	return []string{strings.Join(l, " ")}, single
+}
+
+// each writes each entry for a line of its own.
+func each(rows [][]any, text func(row []any) (string, bool)) ([]string, shape) {
+	l := make([]string, len(rows))
+	for i, r := range rows {
+		s, ok := text(r)
+		if !ok {
+			return nil, unprintable
+		}
+		l[i] = s
+	}
+	return l, several
+}
+
+// flagNames are the names of flags that are set, the lowest first.
+func flagNames(flags uint64, names []string) []string {
+	var l []string
+	for i, n := range names {
+		if flags>>i&1 != 0 {
+			l = append(l, n)
+		}
+	}
+	return slices.Clip(l)
+}

@@ -1,0 +1,182 @@
+package control
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"ctl/control/manager"
+)
+
+// show prints properties of the manager, of jobs and of units.
+func show(c *Call) error {
+	if c.Opt.Properties != nil && len(c.Opt.Properties) == 0 {
+		_, err := c.manager()
+		return err
+	}
+	m, err := c.manager()
+	if err != nil {
+		return err
+	}
+	objects, err := c.objects(m)
+	if err != nil {
+		return err
+	}
+	calls := make([]manager.Call, len(objects))
+	for i, o := range objects {
+		calls[i] = manager.GetAll(o.path, o.iface)
+	}
+	var text strings.Builder
+	w := propertyWriter{opt: &c.Opt, b: &text}
+	err = m.Each(calls, func(i int, reply []any, err error) error {
+		if err != nil {
+			return Failure{"get properties", err}
+		}
+		if i > 0 {
+			text.WriteByte('\n')
+		}
+		for _, p := range manager.Properties(reply) {
+			w.property(p)
+		}
+		return nil
+	})
+	if text.Len() > 0 {
+		c.page(text.String())
+	}
+	return err
+}
+
+// An object is one whose properties are shown; with iface "" those of all its interfaces.
+type object struct {
+	path  manager.ObjectPath
+	iface string
+}
+
+// objects are those that the operands name: jobs by number first, then units. Without operands it is
+// the manager, or the units that --type= and --state= choose.
+func (c *Call) objects(m *manager.Conn) ([]object, error) {
+	var jobs []object
+	var operands []string
+	for _, arg := range c.Args {
+		if id, err := strconv.ParseUint(arg, 10, 32); err == nil {
+			jobs = append(jobs, object{path: manager.JobPath(uint32(id))})
+		} else {
+			operands = append(operands, arg)
+		}
+	}
+	chosen := len(c.Opt.Types) > 0 || len(c.Opt.States) > 0
+	switch {
+	case len(c.Args) == 0 && !chosen:
+		return []object{{manager.ManagerPath, manager.ManagerInterface}}, nil
+	case len(c.Args) == 0:
+		operands = []string{"*"}
+	case len(operands) == 0:
+		return jobs, nil
+	}
+	names, globs, err := c.mangleNames(operands, "")
+	if err != nil {
+		return nil, err
+	}
+	l := jobs
+	for _, n := range names {
+		l = append(l, object{path: manager.UnitPath(n)})
+	}
+	if len(globs) == 0 {
+		return l, nil
+	}
+	units, err := m.ListUnits(c.Opt.States, globs)
+	if err != nil {
+		return nil, Failure{"list units", err}
+	}
+	units = slices.DeleteFunc(units, func(u manager.Unit) bool { return !c.lists(u) })
+	if len(c.Args) == 0 {
+		slices.SortFunc(units, func(a, b manager.Unit) int { return byTypeAndName(a.ID, b.ID) })
+	}
+	for _, u := range units {
+		l = append(l, object{path: u.Path})
+	}
+	return l, nil
+}
+
+// A propertyWriter writes properties as the options want them.
+type propertyWriter struct {
+	opt *Settings
+	b   *strings.Builder
+}
+
+// property writes one property if it is among those wanted: a line, one for each entry of a list that has
+// a line for each, or none if it is empty and nobody asked.
+func (w propertyWriter) property(p manager.Property) {
+	wanted, only := w.wanted(p.Name)
+	if !wanted {
+		return
+	}
+	lines, kind := textOf(p, w.opt.Timestamp)
+	switch kind {
+	case unprintable:
+		if w.opt.All || w.opt.Properties != nil {
+			w.b.WriteString(p.Name + "=[unprintable]\n")
+		}
+		return
+	case several:
+		for _, l := range lines {
+			w.line(p.Name, l, only)
+		}
+		return
+	case unset:
+		// What is not set is no empty value, and yet left out like one.
+		if !w.opt.All && w.opt.Properties == nil {
+			return
+		}
+	}
+	w.line(p.Name, lines[0], only)
+}
+
+// wanted tells whether --property= names a property, and the value that it has to have.
+func (w propertyWriter) wanted(name string) (wanted bool, only string) {
+	if w.opt.Properties == nil {
+		return true, ""
+	}
+	for _, p := range w.opt.Properties {
+		key, value, filter := strings.Cut(p, "=")
+		if key == name {
+			if filter {
+				return true, "=" + value
+			}
+			return true, ""
+		}
+	}
+	return false, ""
+}
+
+func (w propertyWriter) line(name, value, only string) {
+	if only != "" && only != "="+value {
+		return
+	}
+	if value == "" && !w.opt.All && w.opt.Properties == nil {
+		return
+	}
+	if !w.opt.OnlyValue {
+		w.b.WriteString(name + "=")
+	}
+	w.b.WriteString(value + "\n")
+}
+
+func setProperty(c *Call, v string) error {
+	if c.Opt.Properties == nil {
+		c.Opt.Properties = []string{}
+	}
+	for p := range strings.SplitSeq(v, ",") {
+		if p != "" {
+			c.Opt.Properties = append(c.Opt.Properties, p)
+		}
+	}
+	return nil
+}
+
+func setOnlyValue(c *Call, _ string) error { c.Opt.OnlyValue = true; return nil }
+
+func setValueOf(c *Call, v string) error {
+	c.Opt.OnlyValue = true
+	return setProperty(c, v)
+}
