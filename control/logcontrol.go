@@ -2,9 +2,12 @@ package control
 
 import (
 	"strconv"
+	"strings"
 
 	"ctl/control/manager"
 	"ctl/internal/cli"
+	"ctl/internal/term"
+	"ctl/internal/unit"
 )
 
 // logLevels are the names of syslog(3)'s levels, from 0 on.
@@ -16,19 +19,52 @@ func managerLog(c *Call) error {
 	if err != nil {
 		return err
 	}
-	property, what := "LogLevel", "level"
-	if c.Verb == "log-target" {
-		property, what = "LogTarget", "target"
+	return c.logControl(m, manager.Service, strings.TrimPrefix(c.Verb, "log-"), c.Args)
+}
+
+// serviceLog shows or sets the same of a service that answers to it on the bus.
+func serviceLog(c *Call) error {
+	m, err := c.connect(true)
+	if err != nil {
+		return err
 	}
-	if len(c.Args) == 0 {
-		p, err := m.Property(manager.LogControlPath, manager.LogControlInterface, property)
+	name, notices, err := unit.Mangle(c.Args[0], c.Verb, ".service", false)
+	for _, n := range notices {
+		c.Log(term.Notice, n)
+	}
+	if err != nil {
+		return Failure{"mangle unit name", err}
+	}
+	bus, err := m.Property(manager.UnitPath(name), manager.TypeInterface("x.service"), "BusName")
+	if err != nil {
+		return Failure{"obtain BusName= property of " + name, err}
+	}
+	if bus.Text() == "" {
+		c.Log(term.Err, "Unit "+name+" doesn't declare BusName=.")
+		c.Log(term.Notice, "Hint: the service must declare BusName= and implement the appropriate D-Bus interface.\n"+
+			"      See the org.freedesktop.LogControl1(5) man page for details.")
+		return Exit(1)
+	}
+	return c.logControl(m, bus.Text(), strings.TrimPrefix(c.Verb, "service-log-"), c.Args[1:])
+}
+
+// logControl shows or sets the level or the target of who has a name on the bus.
+func (c *Call) logControl(m *manager.Conn, bus, what string, operands []string) error {
+	property := "LogLevel"
+	if what == "target" {
+		property = "LogTarget"
+	}
+	if len(operands) == 0 {
+		call := manager.Get(manager.LogControlPath, manager.LogControlInterface, property)
+		call.Destination = bus
+		reply, err := m.Call(call)
 		if err != nil {
-			return Failure{"get log " + what + " of org.freedesktop.systemd1", err}
+			return Failure{"get log " + what + " of " + bus, err}
 		}
-		c.Print(p.Text() + "\n")
+		c.Print(manager.Value(reply).Text() + "\n")
 		return nil
 	}
-	value := c.Args[0]
+	value := operands[0]
 	if property == "LogLevel" {
 		level, ok := logLevel(value)
 		if !ok {
@@ -36,8 +72,10 @@ func managerLog(c *Call) error {
 		}
 		value = level
 	}
-	if _, err := m.Call(manager.Set(manager.LogControlPath, manager.LogControlInterface, property, value)); err != nil {
-		return Failure{"set log " + what + " of org.freedesktop.systemd1 to " + c.Args[0], err}
+	call := manager.Set(manager.LogControlPath, manager.LogControlInterface, property, value)
+	call.Destination = bus
+	if _, err := m.Call(call); err != nil {
+		return Failure{"set log " + what + " of " + bus + " to " + operands[0], err}
 	}
 	return nil
 }

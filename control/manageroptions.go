@@ -2,6 +2,7 @@ package control
 
 import (
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -70,6 +71,9 @@ func setWhat(c *Call, v string) error {
 		if w == "help" {
 			c.Print("runtime\nstate\ncache\nlogs\nconfiguration\nfdstore\nall\n")
 			return Exit(0)
+		}
+		if w != "" && !slices.Contains(c.Opt.What, w) {
+			c.Opt.What = append(c.Opt.What, w)
 		}
 	}
 	return nil

@@ -14,7 +14,7 @@ func daemonReload(c *Call) error {
 	}
 	if c.Verb == "daemon-reexec" {
 		if err := m.Reexecute(); err != nil {
-			return Failure{"reexecute daemon", err}
+			return cli.Usage("Reexecute daemon failed: " + strerror(err))
 		}
 		return nil
 	}
@@ -24,7 +24,7 @@ func daemonReload(c *Call) error {
 // reload has the manager read the unit files again.
 func reload(m *manager.Conn) error {
 	if err := m.Reload(); err != nil {
-		return Failure{"reload daemon", err}
+		return cli.Usage("Reload daemon failed: " + strerror(err))
 	}
 	return nil
 }

@@ -78,7 +78,7 @@ type JobResult struct {
 // WatchJobs has the ends of jobs reported. It has to be called before the jobs are
 // queued. A manager reports to its private socket anyway.
 func (c *Conn) WatchJobs() {
-	c.watch("type='signal',sender='" + service + "',path='" + string(ManagerPath) +
+	c.watch("type='signal',sender='" + Service + "',path='" + string(ManagerPath) +
 		"',interface='" + ManagerInterface + "',member='JobRemoved'")
 }
 
@@ -133,10 +133,10 @@ func (w *watched) over() bool { return !w.job && (w.active == "inactive" || w.ac
 // Watch keeps a unit loaded and has its changes noted, for WaitForUnits.
 func (c *Conn) Watch(name string) error {
 	path := UnitPath(name)
-	if _, err := c.Call(Call{Destination: service, Path: path, Interface: UnitInterface, Method: "Ref"}); err != nil {
+	if _, err := c.Call(Call{Destination: Service, Path: path, Interface: UnitInterface, Method: "Ref"}); err != nil {
 		return err
 	}
-	c.watch("type='signal',sender='" + service + "',path='" + string(path) +
+	c.watch("type='signal',sender='" + Service + "',path='" + string(path) +
 		"',interface='" + properties + "',member='PropertiesChanged'")
 	reply, err := c.Call(GetAll(path, UnitInterface))
 	if err != nil {

@@ -6,7 +6,7 @@ import "time"
 // wait set it is waited for until the system has started.
 func (c *Conn) SystemState(wait bool) (string, error) {
 	if wait {
-		c.watch("type='signal',sender='" + service + "',path='" + string(ManagerPath) +
+		c.watch("type='signal',sender='" + Service + "',path='" + string(ManagerPath) +
 			"',interface='" + ManagerInterface + "',member='StartupFinished'")
 	}
 	for {

@@ -12,9 +12,9 @@ import (
 	"ctl/internal/unit"
 )
 
-// ManagerPath and ManagerInterface are the manager itself, org.freedesktop.systemd1(5).
+// Service, ManagerPath and ManagerInterface are the manager itself, org.freedesktop.systemd1(5).
 const (
-	service          = "org.freedesktop.systemd1"
+	Service          = "org.freedesktop.systemd1"
 	ManagerPath      = ObjectPath("/org/freedesktop/systemd1")
 	ManagerInterface = "org.freedesktop.systemd1.Manager"
 	properties       = "org.freedesktop.DBus.Properties"
@@ -44,7 +44,7 @@ func escapeLabel(s string) string {
 
 // Method is a call of a method of the manager, org.freedesktop.systemd1(5).
 func Method(name string, args ...any) Call {
-	return Call{Destination: service, Path: ManagerPath, Interface: ManagerInterface, Method: name, Args: args}
+	return Call{Destination: Service, Path: ManagerPath, Interface: ManagerInterface, Method: name, Args: args}
 }
 
 // Manager calls a method of the manager, org.freedesktop.systemd1(5).
@@ -81,7 +81,7 @@ type Property struct {
 // GetAll is a call that asks for the properties of all interfaces of an object, or of one.
 // Properties reads the reply.
 func GetAll(path ObjectPath, iface string) Call {
-	return Call{Destination: service, Path: path, Interface: properties, Method: "GetAll", Args: []any{iface}}
+	return Call{Destination: Service, Path: path, Interface: properties, Method: "GetAll", Args: []any{iface}}
 }
 
 // Properties reads the reply to GetAll, in the order in which the service sent them.
@@ -104,7 +104,7 @@ func Properties(reply []any) []Property {
 
 // Get is a call that asks for one property. Value reads the reply.
 func Get(path ObjectPath, iface, name string) Call {
-	return Call{Destination: service, Path: path, Interface: properties, Method: "Get", Args: []any{iface, name}}
+	return Call{Destination: Service, Path: path, Interface: properties, Method: "Get", Args: []any{iface, name}}
 }
 
 // Value reads the reply to Get.
@@ -123,7 +123,7 @@ func (c *Conn) Property(path ObjectPath, iface, name string) (Property, error) {
 
 // Set is a call that sets a property to a value, which becomes a variant of its Go type: a string s, a bool b.
 func Set(path ObjectPath, iface, name string, value any) Call {
-	return Call{Destination: service, Path: path, Interface: properties, Method: "Set", Args: []any{iface, name, dbus.MakeVariant(value)}}
+	return Call{Destination: Service, Path: path, Interface: properties, Method: "Set", Args: []any{iface, name, dbus.MakeVariant(value)}}
 }
 
 // UnitInterface is the D-Bus interface of all units.

@@ -141,3 +141,16 @@ func (c *Conn) ActiveTriggers(name string) ([]string, error) {
 	}
 	return l, nil
 }
+
+// UnitOf is the name of the unit that a process belongs to. ESRCH: there is no such process.
+func (c *Conn) UnitOf(pid uint32) (string, error) {
+	if err := syscall.Kill(int(pid), 0); err == syscall.ESRCH {
+		return "", err
+	}
+	path, err := Ask[ObjectPath](c, "GetUnitByPID", pid)
+	if err != nil {
+		return "", err
+	}
+	id, err := c.Property(path, UnitInterface, "Id")
+	return id.Text(), err
+}

@@ -1,0 +1,45 @@
+package control
+
+import (
+	"errors"
+	"os"
+	"strconv"
+	"syscall"
+
+	"ctl/control/manager"
+	"ctl/internal/cli"
+	"ctl/internal/term"
+)
+
+// whoami prints the units that processes belong to: those given, or the caller's.
+func whoami(c *Call) error {
+	m, err := c.connect(true)
+	if err != nil {
+		return err
+	}
+	pids := c.Args
+	if len(pids) == 0 {
+		pids = []string{strconv.Itoa(os.Getpid())}
+	}
+	var status error
+	for _, arg := range pids {
+		pid, err := strconv.ParseUint(arg, 10, 31)
+		if err != nil || pid == 0 {
+			return cli.Usage("Invalid PID specified: " + arg)
+		}
+		name, err := m.UnitOf(uint32(pid))
+		switch {
+		case err == nil:
+			c.Print(name + "\n")
+			continue
+		case manager.IsName(err, "NoUnitForPID"):
+			c.Log(term.Err, "PID "+arg+" does not belong to any loaded unit.")
+		case errors.Is(err, syscall.ESRCH):
+			c.Log(term.Err, "PID "+arg+" doesn't exist or is already gone.")
+		default:
+			c.Log(term.Err, Failure{"get unit for PID " + arg, err}.Error())
+		}
+		status = Exit(1)
+	}
+	return status
+}
