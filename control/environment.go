@@ -36,13 +36,23 @@ func showEnvironment(c *Call) error {
 
 // posixQuoted is a value as a POSIX shell reads it, $'...' where it has to be quoted.
 func posixQuoted(s string) string {
-	if !strings.ContainsFunc(s, func(r rune) bool {
-		return r <= ' ' || r == 127 || strings.ContainsRune("\"\\`$*?['()<>|&;!", r)
-	}) {
+	if !needsQuotes(s) {
 		return s
 	}
-	return "$'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`, "\n", `\n`, "\t", `\t`, "\r", `\r`,
-		"\a", `\a`, "\b", `\b`, "\f", `\f`, "\v", `\v`).Replace(s) + "'"
+	return "$'" + shellEscaped(s, `'`, `\'`) + "'"
+}
+
+// needsQuotes tells whether a shell would not read s as one word that means itself.
+func needsQuotes(s string) bool {
+	return strings.ContainsFunc(s, func(r rune) bool {
+		return r <= ' ' || r == 127 || strings.ContainsRune("\"\\`$*?['()<>|&;!", r)
+	})
+}
+
+// shellEscaped puts escapes for backslashes and control characters, and for those in pairs: each with its escape.
+func shellEscaped(s string, pairs ...string) string {
+	return strings.NewReplacer(append(pairs, `\`, `\\`, "\n", `\n`, "\t", `\t`, "\r", `\r`,
+		"\a", `\a`, "\b", `\b`, "\f", `\f`, "\v", `\v`)...).Replace(s)
 }
 
 // setEnvironment sets or removes variables of the manager's environment.

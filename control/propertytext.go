@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math"
 	"net/netip"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -64,10 +63,10 @@ func textOf(p manager.Property, style clock.Style) ([]string, shape) {
 			return one(strings.Join(words, " "))
 		}
 	case []any:
-		if name, list := p.Name, []string(nil); isFilter(name) && len(v) == 2 && v[0] == false && manager.Scan(v[1:], &list) && len(list) == 0 {
-			return []string{"~"}, unset
-		}
 		if s, ok := structText(p.Name, v); ok {
+			if s == "~" && isFilter(p.Name) {
+				return []string{s}, unset // a filter that forbids nothing
+			}
 			return one(s)
 		}
 	case [][]any:
@@ -217,11 +216,10 @@ func shellWords(words []string) string {
 }
 
 func shellWord(s string) string {
-	if s != "" && !strings.ContainsAny(s, "\"\\`$*?['()<>|&;! \t\n\r") && !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 127 }) {
+	if s != "" && !needsQuotes(s) {
 		return s
 	}
-	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "`", "\\`", "$", `\$`, "\n", `\n`, "\t", `\t`, "\r", `\r`,
-		"\a", `\a`, "\b", `\b`, "\f", `\f`, "\v", `\v`).Replace(s) + `"`
+	return `"` + shellEscaped(s, `"`, `\"`, "`", "\\`", "$", `\$`) + `"`
 }
 
 func bytesText(name string, v []byte) string {
@@ -349,7 +347,7 @@ func addressText(v []any) (string, bool) {
 	return a.String() + "/" + decimal(length), ok
 }
 
-// joined writes each entry and puts a blank between them; EBADMSG makes the property unprintable.
+// joined writes each entry and puts a blank between them.
 func joined(rows [][]any, text func(row []any) (string, bool)) ([]string, shape) {
 	l, kind := each(rows, text)
 	if kind == unprintable {
@@ -379,5 +377,5 @@ func flagNames(flags uint64, names []string) []string {
 			l = append(l, n)
 		}
 	}
-	return slices.Clip(l)
+	return l
 }

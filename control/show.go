@@ -10,12 +10,8 @@ import (
 
 // show prints properties of the manager, of jobs and of units.
 func show(c *Call) error {
-	if c.Opt.Properties != nil && len(c.Opt.Properties) == 0 {
-		_, err := c.manager()
-		return err
-	}
 	m, err := c.manager()
-	if err != nil {
+	if err != nil || c.Opt.Properties != nil && len(c.Opt.Properties) == 0 {
 		return err
 	}
 	objects, err := c.objects(m)
