@@ -16,13 +16,7 @@ func (m *Machine) Run(t testing.TB, script string) Result {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), longest)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "nsenter", "-t", strconv.Itoa(m.leader), "-m", "-u", "-i", "-n", "-p", "-C", "--root", "--wd", "--",
-		"env", "-i", "-C", "/", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8", "HOME=/root",
-		"TERM=xterm-256color", "sh", "-c", script)
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH")}
-	// The command is a child of nsenter(1); a group of its own lets us kill both.
-	cmd.SysProcAttr = &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: int(m.shell.Fd()), Setsid: true}
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	cmd := m.command(ctx, script)
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	err := cmd.Run()
@@ -35,6 +29,20 @@ func (m *Machine) Run(t testing.TB, script string) Result {
 		r.Stderr += "\n" + cmd.ProcessState.String()
 	}
 	return r
+}
+
+// Command is a shell command that is to be run in the machine as root.
+func (m *Machine) Command(script string) *exec.Cmd { return m.command(context.Background(), script) }
+
+func (m *Machine) command(ctx context.Context, script string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, "nsenter", "-t", strconv.Itoa(m.leader), "-m", "-u", "-i", "-n", "-p", "-C", "--root", "--wd", "--",
+		"env", "-i", "-C", "/", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8", "HOME=/root",
+		"TERM=xterm-256color", "sh", "-c", script)
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH")}
+	// The command is a child of nsenter(1); a group of its own lets us kill both.
+	cmd.SysProcAttr = &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: int(m.shell.Fd()), Setsid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	return cmd
 }
 
 // Shell is Run for what has to succeed.
