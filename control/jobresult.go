@@ -10,6 +10,8 @@ import (
 
 func decimal(n uint32) string { return strconv.FormatUint(uint64(n), 10) }
 
+func decimal64(n uint64) string { return strconv.FormatUint(n, 10) }
+
 // jobResults are what users are told of a job's end: what stands before the unit's name, and behind it.
 var jobResults = [...]struct{ result, before, behind string }{
 	{"canceled", "Job for ", " canceled."},

@@ -34,6 +34,8 @@ func setLines(c *Call, v string) error {
 	if !ok || n < 0 || n > 1<<32-1 {
 		return cli.Usage("Failed to parse lines '" + v + "'")
 	}
+	lines := uint64(n)
+	c.Opt.Lines = &lines
 	return nil
 }
 

@@ -3,37 +3,62 @@ package control
 import (
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 
 	"ctl/internal/term"
+	"ctl/internal/unit"
 )
 
 // pager returns the program and arguments that long output goes through, nil
-// when it goes straight out: no terminal, not wanted, or none installed.
+// when it goes straight out: no terminal, or not wanted. A program without a name is the place of one that is
+// not installed: what is written for it is as wide as for any. SYSTEMD_PAGER and PAGER can switch
+// it off; what else they say is trusted only if SYSTEMD_PAGERSECURE is set. In secure mode it is less(1),
+// which LESSSECURE keeps from running other programs.
 func (c *Call) pager() []string {
 	if c.Opt.NoPager || !term.IsTerminal(c.Stdout) || c.Getenv("TERM") == "dumb" {
 		return nil
 	}
+	_, trusted := unit.Boolean(c.Getenv("SYSTEMD_PAGERSECURE"))
 	for _, v := range [...]string{"SYSTEMD_PAGER", "PAGER"} {
-		if p, set := c.env.LookUp(v); set {
-			if words := strings.Fields(p); len(words) > 0 && words[0] != "cat" {
-				return words
-			}
+		p, set := c.env.LookUp(v)
+		if !set {
+			continue
+		}
+		words := strings.Fields(p)
+		if len(words) == 0 || words[0] == "cat" {
 			return nil
 		}
+		if trusted {
+			return words
+		}
+		break
 	}
 	for _, p := range [...]string{"pager", "less", "more"} {
+		if p != "less" && c.securePager() {
+			continue
+		}
 		if _, err := exec.LookPath(p); err == nil {
 			return []string{p}
 		}
 	}
-	return nil
+	return []string{""}
+}
+
+// securePager tells whether the pager must not give its user more rights than they have: SYSTEMD_PAGERSECURE says so,
+// or the session that we run in is not that of the user whose rights we have.
+func (c *Call) securePager() bool {
+	if secure, ok := unit.Boolean(c.Getenv("SYSTEMD_PAGERSECURE")); ok {
+		return secure
+	}
+	groups, err := os.ReadFile("/proc/self/cgroup")
+	return err != nil || !strings.Contains(string(groups), "/user-"+strconv.Itoa(os.Geteuid())+".slice/")
 }
 
 // page prints text, through a pager on a terminal.
 func (c *Call) page(text string) {
 	p := c.pager()
-	if p == nil {
+	if p == nil || p[0] == "" {
 		c.Print(text)
 		return
 	}
@@ -47,7 +72,10 @@ func (c *Call) page(text string) {
 	if charset == "" && c.env.UTF8() {
 		charset = "utf-8"
 	}
-	cmd.Env = append(os.Environ(), "LESS="+less, "LESSSECURE=1")
+	cmd.Env = append(os.Environ(), "LESS="+less)
+	if c.securePager() {
+		cmd.Env = append(cmd.Env, "LESSSECURE=1")
+	}
 	if charset != "" {
 		cmd.Env = append(cmd.Env, "LESSCHARSET="+charset)
 	}

@@ -195,22 +195,15 @@ func imageText(row []any) (string, bool) {
 	return text, true
 }
 
-// execText writes a command with what came of its last run, which is a code of waitid(2) and a status.
+// execText writes a command with what came of its last run.
 func execText(row []any, style clock.Style) (string, bool) {
-	var path string
-	var argv, flags []string
-	var ignore, extended bool
-	var start, startMonotonic, end, endMonotonic uint64
-	var pid uint32
-	var code, status int32
-	if manager.Scan(row, &path, &argv, &flags, &start, &startMonotonic, &end, &endMonotonic, &pid, &code, &status) {
-		extended = true
-	} else if !manager.Scan(row, &path, &argv, &ignore, &start, &startMonotonic, &end, &endMonotonic, &pid, &code, &status) {
+	x, ok := execOf(row)
+	if !ok {
 		return "", false
 	}
-	how := "ignore_errors=" + yesNo(ignore)
-	if extended {
-		how = "flags=" + strings.Join(flags, " ")
+	how := "ignore_errors=" + yesNo(x.ignore)
+	if x.extended {
+		how = "flags=" + strings.Join(x.flags, " ")
 	}
 	stamp := func(t uint64) string {
 		if s := clock.Stamp(t, style); s != "" {
@@ -218,27 +211,7 @@ func execText(row []any, style clock.Style) (string, bool) {
 		}
 		return "n/a"
 	}
-	return "{ path=" + path + " ; argv[]=" + strings.Join(argv, " ") + " ; " + how +
-		" ; start_time=[" + stamp(start) + "] ; stop_time=[" + stamp(end) + "] ; pid=" + decimal(pid) +
-		" ; code=" + endText(code) + " ; status=" + statusText(code, status) + " }", true
-}
-
-// exited is the code of waitid(2) for a process that ended by itself.
-const exited = 1
-
-// endText names how a process ended.
-func endText(code int32) string {
-	names := [...]string{"exited", "killed", "dumped", "trapped", "stopped", "continued"}
-	if code < exited || int(code) > len(names) {
-		return "(null)"
-	}
-	return names[code-1]
-}
-
-// statusText writes an exit status, or a signal with its name.
-func statusText(code, status int32) string {
-	if code == exited {
-		return strconv.Itoa(int(status))
-	}
-	return strconv.Itoa(int(status)) + "/" + signalName(status)
+	return "{ path=" + x.path + " ; argv[]=" + strings.Join(x.argv, " ") + " ; " + how +
+		" ; start_time=[" + stamp(x.start) + "] ; stop_time=[" + stamp(x.end) + "] ; pid=" + decimal(x.pid) +
+		" ; code=" + endText(x.code) + " ; status=" + statusText(x.code, x.status) + " }", true
 }

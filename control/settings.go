@@ -49,6 +49,7 @@ type Settings struct {
 	Properties []string    // of --property=, nil if it was not given
 	OnlyValue  bool        // --value
 	What       []string    // kinds of resources that clean removes
+	Lines      *uint64     // of the journal that status shows, nil if it was not told
 	Timestamp  clock.Style // how points in time are written, Pretty unless told otherwise
 
 	NoAskPassword                   bool

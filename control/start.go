@@ -237,13 +237,16 @@ func (w *waiting) queued(name string) {
 }
 
 // warnChanged says that the manager knows an old state of a unit's files.
-func (w *waiting) warnChanged(name string) {
+func (w *waiting) warnChanged(name string) { w.Log(term.Warning, w.changedOnDisk(name)) }
+
+// changedOnDisk is the warning about a unit of whose files the manager knows an old state.
+func (c *Call) changedOnDisk(name string) string {
 	scope := ""
-	if w.scopeName() == "user" {
+	if c.scopeName() == "user" {
 		scope = " --user"
 	}
-	w.Log(term.Warning, "Warning: The unit file, source configuration file or drop-ins of "+name+
-		" changed on disk. Run 'systemctl"+scope+" daemon-reload' to reload units.")
+	return "Warning: The unit file, source configuration file or drop-ins of " + name +
+		" changed on disk. Run 'systemctl" + scope + " daemon-reload' to reload units."
 }
 
 // wait waits for the jobs, and with --wait for the units. Units that were stopped may be started

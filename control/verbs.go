@@ -23,7 +23,7 @@ var Verbs = [...]cli.Verb[Call]{
 	{Name: "list-timers", Args: "[PATTERN…]", Max: cli.Any, Group: units, Online: true, Help: "List timer units currently in memory, ordered by next elapse", Run: needsManager},
 	{Name: "is-active", Args: "PATTERN…", Min: 1, Max: cli.Any, Group: units, Online: true, Help: "Check whether units are active", Run: isActive},
 	{Name: "is-failed", Args: "[PATTERN…]", Max: cli.Any, Group: units, Online: true, Help: "Check whether units are failed or system is in degraded state", Run: isFailed},
-	{Name: "status", Args: "[PATTERN…|PID…]", Max: cli.Any, Group: units, Online: true, Help: "Show runtime status of one or more units", Run: needsManager},
+	{Name: "status", Args: "[PATTERN…|PID…]", Max: cli.Any, Group: units, Online: true, Help: "Show runtime status of one or more units", Run: status},
 	{Name: "show", Args: "[PATTERN…|JOB…]", Max: cli.Any, Group: units, Online: true, Help: "Show properties of one or more units/jobs or the manager", Run: show},
 	{Name: "cat", Args: "PATTERN…", Min: 1, Max: cli.Any, Group: units, Online: true, OnFiles: true, Help: "Show files and drop-ins of specified units", Run: cat},
 	{Name: "help", Args: "PATTERN…|PID…", Max: cli.Any, Group: units, Online: true, Help: "Show manual for one or more units", Run: helpUnits},

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -16,7 +17,7 @@ import (
 )
 
 // TestVerbs runs the lists of testdata. A line is a command line without the program's name; one that begins
-// with "! " is run by a shell, to prepare what comes next.
+// with "! " is run by a shell, to prepare what comes next, and one that begins with "tty:80 " on a terminal with 80 columns.
 func TestVerbs(t *testing.T) {
 	m := oracle.Boot(t, "testdata/files")
 	lists, err := filepath.Glob("testdata/*.txt")
@@ -54,6 +55,15 @@ var volatile = [...]struct {
 	{regexp.MustCompile(`(?m)^((\w*TimestampMonotonic|NextElapseUSecMonotonic|InvocationID|ControlGroupId)=).*`), "${1}N"},
 	{regexp.MustCompile(`(?m)^((Memory(Current|Peak|Available)|CPUUsageNSec|\w*PID|ReloadCount|NNames|NInstalledJobs|NFailedJobs)=)[0-9]+`), "${1}N"},
 	{regexp.MustCompile(`pid=[0-9]+`), "pid=N"},
+	{regexp.MustCompile(`(Main PID: |Process: |(Control|Cntrl) PID: |Job: |TIME\S*; |TIME\S* UTC; |@TIME; )[0-9]+`), "${1}N"},
+	{regexp.MustCompile(`N(min|s|ms|us|h)( [0-9]+(min|s|ms|us|h))? (ago|left)`), "SPAN $4"},
+	{regexp.MustCompile(`(Invocation: )[0-9a-f]{32}`), "${1}ID"},
+	{regexp.MustCompile(`((CPU|Duration): )[0-9.]+(ms|s|us)`), "${1}SPAN"},
+	{regexp.MustCompile(`([├└]─(\x1b\[[0-9;:]*m)*) *[0-9]+ `), "${1}N "},
+	{regexp.MustCompile(`[A-Z][a-z]{2} [ 0-9][0-9] [0-9:]{8} `), "STAMP "},
+	{regexp.MustCompile(`([a-z-]+)\[[0-9]+\]: `), "$1[N]: "},
+	{regexp.MustCompile(`(/usr/bin|/ctl)/systemctl`), "systemctl"},
+	{regexp.MustCompile(`Units: [0-9]+ loaded`), "Units: N loaded"},
 }
 
 // unordered are lists that the manager has in another order whenever it loads the unit anew.
@@ -81,7 +91,16 @@ func transcript(t *testing.T, m *oracle.Machine, program string, lines []string)
 			all = append(all, oracle.Result{})
 			continue
 		}
-		r := m.Run(t, program+" "+line)
+		columns := 0
+		if rest, onTerminal := strings.CutPrefix(line, "tty:"); onTerminal {
+			width, args, _ := strings.Cut(rest, " ")
+			var err error
+			if columns, err = strconv.Atoi(width); err != nil {
+				t.Fatal(err)
+			}
+			line = args
+		}
+		r := m.RunOnTerminal(t, program+" "+line, columns)
 		r.Stdout, r.Stderr = settled(r.Stdout), settled(r.Stderr)
 		all = append(all, r)
 	}

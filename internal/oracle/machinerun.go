@@ -14,12 +14,23 @@ import (
 // Run runs a shell command in the machine as root, away from any terminal.
 func (m *Machine) Run(t testing.TB, script string) Result {
 	t.Helper()
+	return m.RunOnTerminal(t, script, 0)
+}
+
+// RunOnTerminal is Run on a terminal with so many columns, 0 for none. What comes out of it is all in Stdout.
+func (m *Machine) RunOnTerminal(t testing.TB, script string, columns int) Result {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), longest)
 	defer cancel()
 	cmd := m.command(ctx, script)
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
-	err := cmd.Run()
+	var err error
+	if columns > 0 {
+		err = onTerminal(cmd, &out, columns)
+	} else {
+		err = cmd.Run()
+	}
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) || ctx.Err() != nil {
 		t.Fatalf("%s: %v %v: %s%s", script, err, ctx.Err(), out.String(), errs.String())

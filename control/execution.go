@@ -1,0 +1,104 @@
+package control
+
+import (
+	"slices"
+	"strconv"
+
+	"ctl/control/manager"
+)
+
+// An execution is a command of a unit with what came of its last run.
+type execution struct {
+	path       string
+	argv       []string
+	extended   bool // the flags are known
+	flags      []string
+	ignore     bool   // its failure is none of the unit's
+	start, end uint64 // microseconds since 1970
+	pid        uint32
+	code       int32 // how it ended, a code of waitid(2), 0 if it has not
+	status     int32 // its exit status or the signal
+}
+
+// execOf reads an entry of a property such as ExecStart or ExecStartEx.
+func execOf(row []any) (x execution, ok bool) {
+	var startMonotonic, endMonotonic uint64
+	if manager.Scan(row, &x.path, &x.argv, &x.flags, &x.start, &startMonotonic, &x.end, &endMonotonic, &x.pid, &x.code, &x.status) {
+		x.extended, x.ignore = true, slices.Contains(x.flags, "ignore-failure")
+		return x, true
+	}
+	ok = manager.Scan(row, &x.path, &x.argv, &x.ignore, &x.start, &startMonotonic, &x.end, &endMonotonic, &x.pid, &x.code, &x.status)
+	return x, ok
+}
+
+// exited is the code of waitid(2) for a process that ended by itself, killed for one that a signal ended.
+const (
+	exited = 1
+	killed = 2
+)
+
+// clean tells whether a daemon that ends so has done nothing wrong.
+func (x execution) clean() bool {
+	switch x.code {
+	case exited:
+		return x.status == 0
+	case killed:
+		switch signalName(x.status) {
+		case "HUP", "INT", "TERM", "PIPE":
+			return true
+		}
+	}
+	return false
+}
+
+// endText names how a process ended.
+func endText(code int32) string {
+	names := [...]string{"exited", "killed", "dumped", "trapped", "stopped", "continued"}
+	if code < exited || int(code) > len(names) {
+		return "(null)"
+	}
+	return names[code-1]
+}
+
+// statusText writes an exit status, or a signal with its name.
+func statusText(code, status int32) string {
+	if code == exited {
+		return strconv.Itoa(int(status))
+	}
+	return strconv.Itoa(int(status)) + "/" + signalName(status)
+}
+
+// endedText says how a process ended: "code=exited, status=1/FAILURE".
+func endedText(code, status int32) string {
+	text := "code=" + endText(code) + ", "
+	if code != exited {
+		return text + "signal=" + signalName(status)
+	}
+	text += "status=" + strconv.Itoa(int(status))
+	if name := statusName(status); name != "" {
+		text += "/" + name
+	}
+	return text
+}
+
+// statusName is the name of an exit status of the C library or of the manager's own, systemd.exec(5), or "".
+func statusName(status int32) string {
+	names := [...]string{"CHDIR", "NICE", "FDS", "EXEC", "MEMORY", "LIMITS", "OOM_ADJUST", "SIGNAL_MASK", "STDIN", "STDOUT", // 200
+		"CHROOT", "IOPRIO", "TIMERSLACK", "SECUREBITS", "SETSCHEDULER", "CPUAFFINITY", "GROUP", "USER", "CAPABILITIES", "CGROUP", // 210
+		"SETSID", "CONFIRM", "STDERR", "", "PAM", "NETWORK", "NAMESPACE", "NO_NEW_PRIVILEGES", "SECCOMP", "SELINUX_CONTEXT", // 220
+		"PERSONALITY", "APPARMOR", "ADDRESS_FAMILIES", "RUNTIME_DIRECTORY", "", "CHOWN", "SMACK_PROCESS_LABEL", "KEYRING", // 230
+		"STATE_DIRECTORY", "CACHE_DIRECTORY", "LOGS_DIRECTORY", "CONFIGURATION_DIRECTORY", "NUMA_POLICY", "CREDENTIALS", // 238
+		"BPF", "KSM", "MEMORY_THP"} // 244
+	const first = 200
+	switch {
+	case status == 0:
+		return "SUCCESS"
+	case status == 1:
+		return "FAILURE"
+	case status == 255:
+		return "EXCEPTION"
+	case status >= first && int(status) < first+len(names):
+		return names[status-first]
+	}
+	return ""
+}

@@ -1,0 +1,65 @@
+package control
+
+import (
+	"os"
+	"strings"
+
+	"ctl/internal/term"
+	"ctl/internal/unit"
+)
+
+// A painter writes text as the terminal takes it: coloured, linked, in ASCII.
+type painter struct {
+	colors, utf8 bool
+	host         string // of the machine, which a file's address names; "" without links
+}
+
+func (c *Call) painter() painter {
+	p := painter{colors: c.env.Colors(term.IsTerminal(c.Stdout) && term.IsTerminal(c.Stderr)), utf8: c.env.UTF8()}
+	if p.colors && c.urlify() {
+		p.host, _ = os.Hostname()
+	}
+	return p
+}
+
+// color writes text in a colour, or as it is.
+func (p painter) color(color, text string) string {
+	if color == "" || !p.colors {
+		return text
+	}
+	return color + text + term.Plain
+}
+
+// glyph writes a sign as the locale allows.
+func (p painter) glyph(s string) string {
+	if p.utf8 {
+		return s
+	}
+	return term.ASCII(s)
+}
+
+// link makes text a link to an address.
+func (p painter) link(address, text string) string {
+	if p.host == "" {
+		return text
+	}
+	return "\x1b]8;;" + address + "\x1b\\" + text + "\x1b]8;;\x1b\\"
+}
+
+// file makes text a link to a file; a path that is not ASCII is none.
+func (p painter) file(path, text string) string {
+	if strings.ContainsFunc(path, func(r rune) bool { return r >= 0x80 }) {
+		return text
+	}
+	return p.link("file://"+p.host+path, text)
+}
+
+// urlify tells whether the terminal is given links.
+func (c *Call) urlify() bool {
+	v := c.Getenv("SYSTEMD_URLIFY")
+	b, ok := unit.Boolean(v)
+	if ok {
+		return b
+	}
+	return c.Getenv("TERM") != "dumb"
+}

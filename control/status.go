@@ -1,0 +1,277 @@
+package control
+
+import (
+	"errors"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"ctl/control/manager"
+	"ctl/internal/term"
+)
+
+// status shows the state of the system, or of units and of those that processes belong to.
+func status(c *Call) error {
+	m, err := c.manager()
+	if err != nil {
+		return err
+	}
+	w := statusWriter{c: c, m: m, paint: c.painter()}
+	chosen := len(c.Opt.Types) > 0 || len(c.Opt.States) > 0
+	if len(c.Args) == 0 && !chosen {
+		if err = w.system(); err == nil && c.Opt.All {
+			err = w.listed(nil)
+		}
+	} else if len(c.Args) == 0 {
+		err = w.listed(nil)
+	} else {
+		err = w.operands()
+	}
+	if w.ellipsized && !c.Opt.Quiet {
+		w.text.WriteString("Hint: Some lines were ellipsized, use -l to show in full.\n")
+	}
+	c.page(w.text.String())
+	if err == nil && w.exit != 0 {
+		err = Exit(w.exit)
+	}
+	return err
+}
+
+// A statusWriter writes the pages of units, one after the other.
+type statusWriter struct {
+	c     *Call
+	m     *manager.Conn
+	paint painter
+	text  strings.Builder
+	shown bool // whether there is a page before the next one
+	exit  Exit
+
+	ellipsized bool    // a line of a journal was
+	firstEntry *uint64 // when the journal of this boot begins, once that was asked for
+}
+
+// log says something on standard error. What was written so far comes before it, unless a pager is to show it.
+func (w *statusWriter) log(level term.Level, text string) {
+	if w.c.pager() == nil {
+		w.c.Print(w.text.String())
+		w.text.Reset()
+	}
+	w.c.Log(level, text)
+}
+
+// fails remembers the status of the first unit that is not active.
+func (w *statusWriter) fails(status Exit) {
+	if w.exit == 0 {
+		w.exit = status
+	}
+}
+
+// operands shows the units that the operands name, those of processes first, then those that patterns fit.
+func (w *statusWriter) operands() error {
+	var names []string
+	for _, arg := range w.c.Args {
+		pid, err := strconv.ParseUint(arg, 10, 32)
+		if err != nil {
+			names = append(names, arg)
+			continue
+		}
+		unit, err := w.m.UnitOf(uint32(pid))
+		if err != nil {
+			return w.noUnit(arg, err)
+		}
+		if err := w.pages([]*shownUnit{{name: unit, path: manager.UnitPath(unit), named: true}}); err != nil {
+			return err
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	units, globs, err := w.c.mangleNames(names, "")
+	if err != nil {
+		return err
+	}
+	l := make([]*shownUnit, 0, len(units))
+	for _, u := range units {
+		l = append(l, &shownUnit{name: u, path: manager.UnitPath(u), named: true})
+	}
+	if err := w.pages(l); err != nil || len(globs) == 0 {
+		return err
+	}
+	return w.listed(globs)
+}
+
+func (w *statusWriter) noUnit(pid string, err error) error {
+	if errors.Is(err, syscall.ESRCH) {
+		w.log(term.Err, "PID "+pid+" doesn't exist or is already gone.")
+		return Exit(1)
+	}
+	return Failure{"get unit for PID " + pid, err}
+}
+
+// listed shows the loaded units that fit patterns and the options.
+func (w *statusWriter) listed(globs []string) error {
+	units, err := w.m.ListUnits(w.c.Opt.States, globs)
+	if err != nil {
+		return Failure{"list units", err}
+	}
+	units = slices.DeleteFunc(units, func(u manager.Unit) bool { return !w.c.lists(u) })
+	if globs == nil {
+		slices.SortFunc(units, func(a, b manager.Unit) int { return byTypeAndName(a.ID, b.ID) })
+	}
+	l := make([]*shownUnit, 0, len(units))
+	for _, u := range units {
+		l = append(l, &shownUnit{name: u.ID, path: u.Path, loaded: true, idle: u.ActiveState == "inactive"})
+	}
+	return w.pages(l)
+}
+
+// A shownUnit is a unit to be shown: what is known of it, more and more as the manager answers.
+type shownUnit struct {
+	name       string
+	path       manager.ObjectPath
+	loaded     bool // by the manager, already
+	named      bool // as an operand
+	idle       bool // known to have no processes
+	processes  []manager.Process
+	properties unitProperties
+	journal    *journalReader
+}
+
+// questions are the calls that ask for what a page shows. Reading the journal takes as long as the manager's
+// answer, so what has to be known before is asked for first, unless the manager has to load the unit for
+// each question and says so in its log each time.
+func (u *shownUnit) questions(journal bool) []manager.Call {
+	var l []manager.Call
+	if journal && u.named && u.loaded {
+		for _, name := range [...]string{"Id", "InactiveExitTimestamp", "InactiveExitTimestampMonotonic"} {
+			l = append(l, manager.Get(u.path, manager.UnitInterface, name))
+		}
+	}
+	if !u.idle {
+		l = append(l, manager.GetProcesses(u.name))
+	}
+	return append(l, manager.GetAll(u.path, ""))
+}
+
+// answer takes the reply to one of the questions. The last one is complete.
+func (w *statusWriter) answer(u *shownUnit, q manager.Call, reply []any, err error) (complete bool, _ error) {
+	switch q.Method {
+	case "GetUnitProcesses":
+		u.processes = manager.Processes(reply) // there are none of a unit that was not loaded
+	case "Get":
+		if u.properties == nil {
+			u.properties = unitProperties{}
+		}
+		name, _ := q.Args[1].(string)
+		u.properties[name] = manager.Value(reply).Value
+		if name == "InactiveExitTimestampMonotonic" {
+			u.journal = w.c.startJournal(u.properties)
+		}
+	case "GetAll":
+		if err != nil {
+			u.journal.cancel()
+			return false, Failure{"get properties", err}
+		}
+		u.properties = manager.PropertyMap(reply)
+		if u.journal == nil || u.properties.text("LogNamespace") != "" {
+			u.journal.cancel()
+			u.journal = w.c.startJournal(u.properties)
+		}
+		return true, nil
+	}
+	return false, nil
+}
+
+// ahead is how many journals are read while the page of an earlier unit is not written yet.
+const ahead = 3
+
+// pages asks for what is to be known about units and shows each on its page.
+func (w *statusWriter) pages(units []*shownUnit) error {
+	if err := w.findLoaded(units); err != nil {
+		return err
+	}
+	var calls []manager.Call
+	var owner []*shownUnit
+	for _, u := range units {
+		for _, q := range u.questions(w.c.journalLines() > 0) {
+			calls, owner = append(calls, q), append(owner, u)
+		}
+	}
+	var waiting []*shownUnit
+	err := w.m.Each(calls, func(i int, reply []any, err error) error {
+		complete, err := w.answer(owner[i], calls[i], reply, err)
+		if complete {
+			waiting = append(waiting, owner[i])
+		}
+		if len(waiting) > ahead {
+			w.unit(waiting[0])
+			waiting = waiting[1:]
+		}
+		return err
+	})
+	for _, u := range waiting {
+		w.unit(u)
+	}
+	return err
+}
+
+// findLoaded finds out which of the named units the manager has loaded.
+func (w *statusWriter) findLoaded(units []*shownUnit) error {
+	var calls []manager.Call
+	for _, u := range units {
+		if u.named {
+			calls = append(calls, manager.Method("GetUnit", u.name))
+		}
+	}
+	return w.m.Each(calls, func(i int, _ []any, err error) error {
+		var answer *manager.Error
+		if err != nil && !errors.As(err, &answer) {
+			return Failure{"get properties", err}
+		}
+		units[i].loaded = err == nil
+		return nil
+	})
+}
+
+// unit shows one unit.
+func (w *statusWriter) unit(u *shownUnit) {
+	p := u.properties
+	if p.text("LoadState") == "not-found" && p.text("ActiveState") == "inactive" {
+		u.journal.cancel()
+		w.log(term.Err, "Unit "+p.text("Id")+" could not be found.")
+		w.fails(4)
+		return
+	}
+	if w.shown {
+		w.text.WriteByte('\n')
+	}
+	w.shown = true
+	page := unitPage{c: w.c, m: w.m, paint: w.paint, b: &w.text, p: p, processes: u.processes}
+	page.write()
+	w.writeJournal(u)
+	if p.flag("NeedDaemonReload") {
+		w.log(term.Warning, w.c.changedOnDisk(p.text("Id")))
+	}
+	switch p.text("ActiveState") {
+	case "active", "reloading", "refreshing":
+	default:
+		w.fails(3)
+	}
+}
+
+// writeJournal writes the lines of the journal, an empty one before them, and whether there were more.
+func (w *statusWriter) writeJournal(u *shownUnit) {
+	text, ellipsized := u.journal.wait()
+	w.ellipsized = w.ellipsized || ellipsized
+	if text != "" {
+		text = "\n" + text
+	}
+	if u.journal != nil && uint64(strings.Count(text, "\n")) <= w.c.journalLines() && w.rotated(u.properties) {
+		if text == "" {
+			text = "\n"
+		}
+		text += "Notice: journal has been rotated since unit was started, output may be incomplete.\n"
+	}
+	w.text.WriteString(text)
+}

@@ -1,0 +1,41 @@
+package control
+
+import "ctl/internal/clock"
+
+// unitProperties are the values of a unit's properties by their names.
+type unitProperties map[string]any
+
+// value is a property, or the zero value if it is missing or of another type.
+func value[T any](p unitProperties, name string) T {
+	v, _ := p[name].(T)
+	return v
+}
+
+func (p unitProperties) text(name string) string { return value[string](p, name) }
+
+func (p unitProperties) flag(name string) bool { return value[bool](p, name) }
+
+func (p unitProperties) list(name string) []string { return value[[]string](p, name) }
+
+func (p unitProperties) rows(name string) [][]any { return value[[][]any](p, name) }
+
+// number is a property that counts something, whatever its width.
+func (p unitProperties) number(name string) uint64 {
+	switch v := p[name].(type) {
+	case uint64:
+		return v
+	case uint32:
+		return uint64(v)
+	case int32:
+		return uint64(v)
+	}
+	return 0
+}
+
+// limit is a property for which the greatest number stands for none, as does a missing one.
+func (p unitProperties) limit(name string) uint64 {
+	if v, ok := p[name].(uint64); ok {
+		return v
+	}
+	return clock.Infinity
+}
