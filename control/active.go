@@ -1,6 +1,13 @@
 package control
 
-import "slices"
+import (
+	"slices"
+
+	"ctl/internal/cli"
+)
+
+// activeStates are the states of a unit, org.freedesktop.systemd1(5).
+var activeStates = [...]string{"active", "reloading", "inactive", "failed", "activating", "deactivating", "maintenance", "refreshing"}
 
 // isActive prints the active state of units: 0 if one is active, 4 if there is no such unit, else 3.
 func isActive(c *Call) error {
@@ -44,7 +51,10 @@ func (c *Call) checkUnits(good []string, otherwise Exit) error {
 	if err != nil {
 		return Failure{"retrieve unit state", err}
 	}
-	for _, s := range states {
+	for i, s := range states {
+		if !slices.Contains(activeStates[:], s.Active) {
+			return cli.Usage("Invalid unit state '" + s.Active + "' for: " + names[i])
+		}
 		if !c.Opt.Quiet {
 			c.Print(s.Active + "\n")
 		}

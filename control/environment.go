@@ -15,13 +15,13 @@ func showEnvironment(c *Call) error {
 	if err != nil {
 		return err
 	}
-	list, err := m.Property(manager.ManagerPath, manager.ManagerInterface, "Environment")
+	list, err := manager.Read[[]string](m.Call(manager.Get(manager.ManagerPath, manager.ManagerInterface, "Environment")))
 	if err != nil {
 		return Failure{"get environment", err}
 	}
 	var object term.Object
 	var text strings.Builder
-	for _, entry := range list.Strings() {
+	for _, entry := range list {
 		name, value, _ := strings.Cut(entry, "=")
 		object = append(object, term.Member{Name: name, Value: value})
 		text.WriteString(name + "=" + posixQuoted(value) + "\n")

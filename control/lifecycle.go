@@ -13,7 +13,7 @@ func resetFailed(c *Call) error {
 	}
 	if len(c.Args) == 0 {
 		if _, err := m.Manager("ResetFailed"); err != nil {
-			return Failure{"reset failed state of all units", err}
+			return Failure{"execute operation", err}
 		}
 		return nil
 	}

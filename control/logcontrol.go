@@ -35,17 +35,17 @@ func serviceLog(c *Call) error {
 	if err != nil {
 		return Failure{"mangle unit name", err}
 	}
-	bus, err := m.Property(manager.UnitPath(name), manager.TypeInterface("x.service"), "BusName")
+	bus, err := manager.Read[string](m.Call(manager.Get(manager.UnitPath(name), manager.TypeInterface("x.service"), "BusName")))
 	if err != nil {
 		return Failure{"obtain BusName= property of " + name, err}
 	}
-	if bus.Text() == "" {
+	if bus == "" {
 		c.Log(term.Err, "Unit "+name+" doesn't declare BusName=.")
 		c.Log(term.Notice, "Hint: the service must declare BusName= and implement the appropriate D-Bus interface.\n"+
 			"      See the org.freedesktop.LogControl1(5) man page for details.")
 		return Exit(1)
 	}
-	return c.logControl(m, bus.Text(), strings.TrimPrefix(c.Verb, "service-log-"), c.Args[1:])
+	return c.logControl(m, bus, strings.TrimPrefix(c.Verb, "service-log-"), c.Args[1:])
 }
 
 // logControl shows or sets the level or the target of who has a name on the bus.
@@ -57,11 +57,11 @@ func (c *Call) logControl(m *manager.Conn, bus, what string, operands []string) 
 	if len(operands) == 0 {
 		call := manager.Get(manager.LogControlPath, manager.LogControlInterface, property)
 		call.Destination = bus
-		reply, err := m.Call(call)
+		value, err := manager.Read[string](m.Call(call))
 		if err != nil {
 			return Failure{"get log " + what + " of " + bus, err}
 		}
-		c.Print(manager.Value(reply).Text() + "\n")
+		c.Print(value + "\n")
 		return nil
 	}
 	value := operands[0]

@@ -18,7 +18,8 @@ func (c *Call) expandNames(m *manager.Conn, operands []string, suffix string) (n
 	}
 	units, err := m.ListUnits(nil, globs)
 	if err != nil {
-		return nil, true, Failure{"list units", err}
+		c.Log(term.Err, Failure{"list units", err}.Error())
+		return nil, true, Failure{"expand names", errno(err)}
 	}
 	for _, u := range units {
 		names = append(names, u.ID)

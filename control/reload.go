@@ -3,6 +3,7 @@ package control
 import (
 	"ctl/control/manager"
 	"ctl/internal/cli"
+	"ctl/internal/term"
 	"ctl/internal/unit"
 )
 
@@ -36,12 +37,12 @@ func serviceWatchdogs(c *Call) error {
 		return err
 	}
 	if len(c.Args) == 0 {
-		on, err := m.Property(manager.ManagerPath, manager.ManagerInterface, "ServiceWatchdogs")
+		on, err := manager.Read[bool](m.Call(manager.Get(manager.ManagerPath, manager.ManagerInterface, "ServiceWatchdogs")))
 		if err != nil {
 			return Failure{"get service-watchdog state", err}
 		}
 		text := "no\n"
-		if on.Bool() {
+		if on {
 			text = "yes\n"
 		}
 		c.Print(text)
@@ -71,6 +72,7 @@ func isSystemRunning(c *Call) error {
 	}
 	state, err := m.SystemState(c.Opt.Wait)
 	if err != nil {
+		c.Log(term.Warning, Failure{"query system state", err}.Error())
 		state = "unknown"
 	}
 	if !c.Opt.Quiet {

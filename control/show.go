@@ -25,13 +25,17 @@ func show(c *Call) error {
 	var text strings.Builder
 	w := propertyWriter{opt: &c.Opt, b: &text}
 	err = m.Each(calls, func(i int, reply []any, err error) error {
+		var l []manager.Property
+		if err == nil {
+			l, err = manager.Properties(reply)
+		}
 		if err != nil {
 			return Failure{"get properties", err}
 		}
 		if i > 0 {
 			text.WriteByte('\n')
 		}
-		for _, p := range manager.Properties(reply) {
+		for _, p := range l {
 			w.property(p)
 		}
 		return nil

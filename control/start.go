@@ -1,6 +1,7 @@
 package control
 
 import (
+	"errors"
 	"strings"
 
 	"ctl/control/manager"
@@ -85,7 +86,7 @@ func (w *waiting) marked() error {
 	}
 	jobs, err := w.m.EnqueueMarked()
 	if err != nil {
-		return Failure{"enqueue marked jobs", err}
+		return Failure{"start jobs", err}
 	}
 	w.jobs = jobs
 	return w.wait(false)
@@ -119,6 +120,9 @@ func (w *waiting) enqueueAll(r request, names []string) bool {
 		return false
 	case err != nil:
 		w.Log(term.Err, Failure{"enqueue jobs", err}.Error())
+		if _, unread := errors.AsType[manager.ReplyError](err); unread {
+			w.Log(term.Err, Failure{"enqueue jobs", errno(err)}.Error())
+		}
 		w.fails(startStatus(err))
 		return true
 	}
@@ -178,7 +182,8 @@ func (w *waiting) transaction(anchor manager.Job, others []manager.Job) {
 func (w *waiting) refused(r request, name string, err error) {
 	w.fails(startStatus(err))
 	w.Log(term.Err, Failure{r.jobType + " " + name, err}.Error())
-	if !manager.IsName(err, "NoSuchUnit", "UnitMasked", "JobTypeNotApplicable") {
+	_, unread := errors.AsType[manager.ReplyError](err)
+	if !unread && !manager.IsName(err, "NoSuchUnit", "UnitMasked", "JobTypeNotApplicable") {
 		w.Log(term.Err, "See "+w.scopeName()+" logs and '"+w.hint("systemctl")+" status"+w.dashes(name)+" "+name+"' for details.")
 	}
 }
@@ -289,7 +294,10 @@ func (w *waiting) waitForJobs() error {
 	})
 	if err != nil {
 		w.Log(term.Warning, "D-Bus connection terminated while waiting for jobs.")
-		return Exit(1)
+		if w.m.IsBus() {
+			return Exit(1)
+		}
+		return Failure{"wait for response", err}
 	}
 	return nil
 }

@@ -11,6 +11,14 @@ import (
 	"ctl/internal/term"
 )
 
+// whoamiFailed is why it is not known what unit a process belongs to.
+func whoamiFailed(pid string, err error) string {
+	if path, ok := errors.AsType[manager.PathError](err); ok {
+		return "Failed to extract unit name from D-Bus object path '" + string(path) + "': Invalid argument"
+	}
+	return Failure{"get unit that PID " + pid + " belongs to", err}.Error()
+}
+
 // whoami prints the units that processes belong to: those given, or the caller's.
 func whoami(c *Call) error {
 	m, err := c.connect(true)
@@ -37,7 +45,7 @@ func whoami(c *Call) error {
 		case errors.Is(err, syscall.ESRCH):
 			c.Log(term.Err, "PID "+arg+" doesn't exist or is already gone.")
 		default:
-			c.Log(term.Err, Failure{"get unit for PID " + arg, err}.Error())
+			c.Log(term.Err, whoamiFailed(arg, err))
 		}
 		status = Exit(1)
 	}

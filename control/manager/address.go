@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // A Target says whom to connect to.
@@ -65,7 +67,35 @@ func dialPath(path string, bus bool) (*Conn, error) {
 	if err != nil {
 		return nil, err
 	}
+	if !bus {
+		if err := trusted(s); err != nil {
+			s.Close()
+			return nil, err
+		}
+	}
 	return newConn(s, bus), nil
+}
+
+// trusted tells whether who listens on a manager's own socket is root or us. On a bus the bus sees to that.
+func trusted(s *net.UnixConn) error {
+	raw, err := s.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var peer *unix.Ucred
+	var failed error
+	if err := raw.Control(func(fd uintptr) { peer, failed = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED) }); err != nil {
+		return err
+	}
+	switch {
+	case failed != nil:
+		return failed
+	case peer.Pid <= 0:
+		return syscall.ENODATA // of another PID namespace
+	case peer.Uid != 0 && int(peer.Uid) != os.Geteuid():
+		return syscall.EPERM
+	}
+	return nil
 }
 
 // dialAddress connects to the first server of a list of addresses that answers,

@@ -45,6 +45,9 @@ type Conn struct {
 	failed  error // why the connection is of no use any more
 }
 
+// IsBus tells whether the other end is a bus, and not the manager itself.
+func (c *Conn) IsBus() bool { return c.bus }
+
 // A Signal is what a service said of its own accord.
 type Signal struct {
 	Path              ObjectPath
@@ -154,14 +157,22 @@ func (c *Conn) write(m []byte) error {
 		m, c.out = append(c.out, m...), nil
 	}
 	if _, err := c.socket.Write(m); err != nil {
-		return c.fail(err)
+		// What came before the end is still to be read, the answer to Hello among it.
+		for until := time.Now().Add(time.Second); c.failed == nil && c.receive(until) == nil; {
+		}
+		if c.failed == nil {
+			_ = c.fail(err)
+		}
+		return c.failed
 	}
 	return nil
 }
 
 // fail remembers that the connection is gone.
 func (c *Conn) fail(err error) error {
+	var refused *Error
 	switch {
+	case errors.As(err, &refused):
 	case c.sasl || c.hello != 0:
 		err = syscall.ENOTCONN
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.EPIPE):
@@ -262,6 +273,8 @@ func (c *Conn) receive(deadline time.Time) error {
 		return syscall.ETIMEDOUT
 	case err != nil:
 		return c.fail(err)
+	case m == nil:
+		return nil
 	}
 	switch m.Type {
 	case dbus.TypeMethodReply, dbus.TypeError:
@@ -295,6 +308,9 @@ func (c *Conn) Each(calls []Call, f func(i int, reply []any, err error) error) e
 		for len(tickets) < min(i+window, len(calls)) {
 			t, err := c.Send(calls[len(tickets)])
 			if err != nil {
+				if told := f(i, nil, err); told != nil {
+					return told
+				}
 				return err
 			}
 			tickets = append(tickets, t)

@@ -13,6 +13,7 @@ import (
 type Error struct {
 	Name    string // "org.freedesktop.systemd1.NoSuchUnit"
 	Message string
+	errno   syscall.Errno // instead of the name's
 }
 
 // Error is the service's message; where there is none, the text of the errno. What a
@@ -61,6 +62,9 @@ const (
 
 // Errno is the number that the name stands for; EIO for names that stand for none.
 func (e *Error) Errno() syscall.Errno {
+	if e.errno != 0 {
+		return e.errno
+	}
 	if n, ok := strings.CutPrefix(e.Name, prefixSys); ok {
 		for e := syscall.Errno(1); e < 134; e++ {
 			if unix.ErrnoName(e) == n {

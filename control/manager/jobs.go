@@ -38,7 +38,7 @@ func (c *Conn) EnqueueTransaction(unit, jobType, mode string) (anchor Job, other
 	}
 	var rows [][]any
 	if !Scan(reply, &anchor.ID, &anchor.Path, &anchor.Unit, &anchor.UnitPath, &anchor.Type, &rows) {
-		return Job{}, nil, syscall.EBADMSG
+		return Job{}, nil, ReplyError{syscall.ENXIO}
 	}
 	others, err = jobs(rows)
 	return anchor, others, err
@@ -55,7 +55,12 @@ func (c *Conn) EnqueueMany(units []string, jobType, mode string) ([]Job, error) 
 
 // EnqueueMarked queues jobs for all units that are marked for one.
 func (c *Conn) EnqueueMarked() ([]ObjectPath, error) {
-	return Ask[[]ObjectPath](c, "EnqueueMarkedJobs")
+	l, err := Ask[[]string](c, "EnqueueMarkedJobs")
+	paths := make([]ObjectPath, len(l))
+	for i, p := range l {
+		paths[i] = ObjectPath(p)
+	}
+	return paths, err
 }
 
 func jobs(rows [][]any) ([]Job, error) {
@@ -63,7 +68,7 @@ func jobs(rows [][]any) ([]Job, error) {
 	for i, r := range rows {
 		j := &l[i]
 		if !Scan(r, &j.ID, &j.Path, &j.Unit, &j.UnitPath, &j.Type) {
-			return nil, syscall.EBADMSG
+			return nil, ReplyError{syscall.ENXIO}
 		}
 	}
 	return l, nil
@@ -142,8 +147,12 @@ func (c *Conn) Watch(name string) error {
 	if err != nil {
 		return err
 	}
+	l, err := Properties(reply)
+	if err != nil {
+		return err
+	}
 	w := &watched{path: path, job: true}
-	w.update(Properties(reply))
+	w.update(l)
 	c.watched = append(c.watched, w)
 	return nil
 }
@@ -188,7 +197,8 @@ func (c *Conn) unitChanged(s *Signal) {
 	}
 	for _, w := range c.watched {
 		if w.path == s.Path {
-			w.update(Properties(s.Body[1:]))
+			l, _ := Properties(s.Body[1:])
+			w.update(l)
 		}
 	}
 }

@@ -31,7 +31,7 @@ func Processes(reply []any) []Process {
 
 // PropertyMap reads the reply to GetAll.
 func PropertyMap(reply []any) map[string]any {
-	l := Properties(reply)
+	l, _ := Properties(reply)
 	m := make(map[string]any, len(l))
 	for _, p := range l {
 		m[p.Name] = p.Value

@@ -10,9 +10,9 @@ func (c *Conn) SystemState(wait bool) (string, error) {
 			"',interface='" + ManagerInterface + "',member='StartupFinished'")
 	}
 	for {
-		p, err := c.Property(ManagerPath, ManagerInterface, "SystemState")
-		if err != nil || !wait || p.Text() != "initializing" && p.Text() != "starting" {
-			return p.Text(), err
+		state, err := Read[string](c.Call(Get(ManagerPath, ManagerInterface, "SystemState")))
+		if err != nil || !wait || state != "initializing" && state != "starting" {
+			return state, err
 		}
 		for {
 			s, err := c.NextSignal(time.Time{})

@@ -42,6 +42,26 @@ func escapeLabel(s string) string {
 	return b.String()
 }
 
+// unitName undoes UnitPath.
+func unitName(path ObjectPath) (string, bool) {
+	label, ok := strings.CutPrefix(string(path), string(ManagerPath)+"/unit/")
+	if !ok {
+		return "", false
+	}
+	var b strings.Builder
+	for i := 0; i < len(label); i++ {
+		if label[i] == '_' && i+2 < len(label) {
+			if n, err := strconv.ParseUint(label[i+1:i+3], 16, 8); err == nil {
+				b.WriteByte(byte(n))
+				i += 2
+				continue
+			}
+		}
+		b.WriteByte(label[i])
+	}
+	return b.String(), true
+}
+
 // Method is a call of a method of the manager, org.freedesktop.systemd1(5).
 func Method(name string, args ...any) Call {
 	return Call{Destination: Service, Path: ManagerPath, Interface: ManagerInterface, Method: name, Args: args}
@@ -84,12 +104,12 @@ func GetAll(path ObjectPath, iface string) Call {
 	return Call{Destination: Service, Path: path, Interface: properties, Method: "GetAll", Args: []any{iface}}
 }
 
-// Properties reads the reply to GetAll, in the order in which the service sent them.
-func Properties(reply []any) []Property {
-	if len(reply) == 0 {
-		return nil
+// Properties reads the reply to GetAll, in the order in which the service sent them. ENXIO: it is none.
+func Properties(reply []any) ([]Property, error) {
+	var entries [][]any
+	if !Scan(reply, &entries) {
+		return nil, syscall.ENXIO
 	}
-	entries, _ := reply[0].([][]any)
 	l := make([]Property, 0, len(entries))
 	for _, e := range entries {
 		if len(e) != 2 {
@@ -99,7 +119,7 @@ func Properties(reply []any) []Property {
 			l = append(l, property(name, e[1]))
 		}
 	}
-	return l
+	return l, nil
 }
 
 // Get is a call that asks for one property. Value reads the reply.

@@ -1,6 +1,9 @@
 package manager
 
-import "syscall"
+import (
+	"syscall"
+	"unicode/utf8"
+)
 
 // A Unit is a unit as the manager lists it.
 type Unit struct {
@@ -29,7 +32,7 @@ func (c *Conn) ListUnits(states, patterns []string) ([]Unit, error) {
 	for _, r := range rows {
 		var u Unit
 		if !Scan(r, &u.ID, &u.Description, &u.LoadState, &u.ActiveState, &u.Sub, &u.Following, &u.Path, &u.JobID, &u.JobType, &u.JobPath) {
-			return nil, syscall.EBADMSG
+			return nil, ReplyError{syscall.ENXIO}
 		}
 		l = append(l, u)
 	}
@@ -55,6 +58,7 @@ func Scan(values []any, to ...any) bool {
 		switch p := p.(type) {
 		case *string:
 			*p, ok = values[i].(string)
+			ok = ok && utf8.ValidString(*p)
 		case *ObjectPath:
 			*p, ok = values[i].(ObjectPath)
 		case *uint32:
@@ -96,15 +100,13 @@ func (c *Conn) UnitStates(names []string) ([]UnitState, error) {
 	}
 	l := make([]UnitState, len(names))
 	err := c.Each(calls, func(i int, reply []any, err error) error {
-		if err != nil {
-			return err
-		}
+		state, err := Read[string](reply, err)
 		if i%2 == 0 {
-			l[i/2].Active = Value(reply).Text()
+			l[i/2].Active = state
 		} else {
-			l[i/2].Load = Value(reply).Text()
+			l[i/2].Load = state
 		}
-		return nil
+		return err
 	})
 	return l, err
 }
@@ -142,6 +144,12 @@ func (c *Conn) ActiveTriggers(name string) ([]string, error) {
 	return l, nil
 }
 
+// A PathError is an object that ought to be a unit's and is not.
+type PathError ObjectPath
+
+// Error says so.
+func (e PathError) Error() string { return "no unit's object: " + string(e) }
+
 // UnitOf is the name of the unit that a process belongs to. ESRCH: there is no such process.
 func (c *Conn) UnitOf(pid uint32) (string, error) {
 	if err := syscall.Kill(int(pid), 0); err == syscall.ESRCH {
@@ -151,6 +159,9 @@ func (c *Conn) UnitOf(pid uint32) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	id, err := c.Property(path, UnitInterface, "Id")
-	return id.Text(), err
+	name, ok := unitName(path)
+	if !ok {
+		return "", PathError(path)
+	}
+	return name, nil
 }

@@ -3,7 +3,6 @@ package manager
 import (
 	"bytes"
 	"encoding/binary"
-	"strings"
 	"syscall"
 
 	"github.com/godbus/dbus/v5"
@@ -32,7 +31,7 @@ func (c *Conn) handshake() error {
 	for {
 		if line, rest, ok := bytes.Cut(c.in, []byte("\r\n")); ok {
 			if !bytes.HasPrefix(line, []byte("OK ")) {
-				return syscall.EPERM
+				return &Error{Name: prefixBus + "AccessDenied", errno: syscall.EPERM}
 			}
 			c.in, c.sasl = rest, false
 			return nil
@@ -46,7 +45,7 @@ func (c *Conn) handshake() error {
 	}
 }
 
-// next reads one message.
+// next reads one message. It is nil if what came is to be passed over.
 func (c *Conn) next() (*dbus.Message, error) {
 	if err := c.fill(16); err != nil {
 		return nil, err
@@ -58,19 +57,55 @@ func (c *Conn) next() (*dbus.Message, error) {
 	body, fields := uint64(order.Uint32(c.in[4:])), uint64(order.Uint32(c.in[12:]))
 	length := 16 + (fields+7)&^7 + body
 	if length > maxMessage {
-		return nil, syscall.EBADMSG
+		return nil, syscall.ENOBUFS
 	}
 	if err := c.fill(int(length)); err != nil {
 		return nil, err
 	}
 	whole := c.in[:length]
 	c.in = c.in[length:]
-	keepOrder(whole[16:16+fields], order)
+	if whole[3] != 1 {
+		return nil, nil // another version of the protocol
+	}
+	header := whole[16 : 16+fields]
+	keepOrder(header, order)
 	m, err := dbus.DecodeMessage(bytes.NewReader(whole))
 	if err != nil {
-		return nil, syscall.EBADMSG
+		return damaged(dbus.Type(whole[1]), header, order), nil
 	}
 	return m, nil
+}
+
+// A spoiled value stands for a body that cannot be read; it has the body's signature.
+type spoiled string
+
+// damaged is a message that godbus does not take. Who only wants to know that there is a reply does
+// not mind what is in it. With a header that cannot be read it is nil.
+func damaged(kind dbus.Type, header []byte, order binary.ByteOrder) *dbus.Message {
+	m := &dbus.Message{Type: kind, Headers: map[dbus.HeaderField]dbus.Variant{}}
+	var signature string
+	eachField(header, order, func(code dbus.HeaderField, value []byte) {
+		switch code {
+		case dbus.FieldReplySerial:
+			if len(value) == 4 {
+				m.Headers[code] = dbus.MakeVariant(order.Uint32(value))
+			}
+		case dbus.FieldErrorName:
+			m.Headers[code] = dbus.MakeVariant(string(value))
+		case dbus.FieldSignature:
+			signature = string(value)
+		}
+	})
+	if _, err := dbus.ParseSignature(signature); err != nil || replyTo(m) == 0 {
+		return nil
+	}
+	switch _, named := m.Headers[dbus.FieldErrorName]; {
+	case kind == dbus.TypeMethodReply:
+		m.Body = []any{spoiled(signature)}
+	case kind != dbus.TypeError || !named:
+		return nil
+	}
+	return m
 }
 
 func byteOrder(b byte) binary.ByteOrder {
@@ -85,40 +120,54 @@ func byteOrder(b byte) binary.ByteOrder {
 
 // keepOrder makes structures of the dictionary entries in the signature of a message. On
 // the wire both are alike, but godbus reads a dictionary into a map, which has no order.
-// fields is the array of header fields, which begins at an offset of 16.
-func keepOrder(fields []byte, order binary.ByteOrder) {
-	for i := 0; i+4 <= len(fields); {
-		code, kind := fields[i], fields[i+2]
+func keepOrder(header []byte, order binary.ByteOrder) {
+	eachField(header, order, func(code dbus.HeaderField, value []byte) {
+		if code != dbus.FieldSignature {
+			return
+		}
+		for i, ch := range value {
+			switch ch {
+			case '{':
+				value[i] = '('
+			case '}':
+				value[i] = ')'
+			}
+		}
+	})
+}
+
+// eachField hands the bytes of the header's fields to f: of texts without their lengths.
+// The header is an array that begins at an offset of 16 in its message.
+func eachField(header []byte, order binary.ByteOrder, f func(code dbus.HeaderField, value []byte)) {
+	for i := 0; i+5 <= len(header); i = (i + 7) &^ 7 {
+		code, kind := dbus.HeaderField(header[i]), header[i+2]
 		i += 4 // the code, and a signature of one letter
+		n := 4
 		switch kind {
 		case 'g':
-			if i >= len(fields) {
-				return
-			}
-			end := i + 1 + int(fields[i])
-			if end >= len(fields) {
-				return
-			}
-			if code == byte(dbus.FieldSignature) {
-				s := fields[i+1 : end]
-				copy(s, strings.NewReplacer("{", "(", "}", ")").Replace(string(s)))
-				return
-			}
-			i = end + 1
+			n = int(header[i])
+			i++
 		case 's', 'o':
-			if i+4 > len(fields) {
+			if i+4 > len(header) {
 				return
 			}
-			n := order.Uint32(fields[i:])
-			if uint64(n) > uint64(len(fields)) {
-				return
-			}
-			i += 4 + int(n) + 1
-		case 'u':
+			length := order.Uint32(header[i:])
 			i += 4
+			if uint64(length) > uint64(len(header)) {
+				return
+			}
+			n = int(length)
+		case 'u':
 		default:
 			return
 		}
-		i = (i + 7) &^ 7
+		if i+n > len(header) {
+			return
+		}
+		f(code, header[i:i+n])
+		i += n
+		if kind != 'u' {
+			i++ // the NUL
+		}
 	}
 }

@@ -121,7 +121,7 @@ type Result struct {
 }
 
 // longest is how long a call may take; the reference hangs on some trees.
-const longest = 500 * time.Second
+const longest = 30 * time.Second
 
 // Run calls the program in dir with a clean environment and env added. Its standard input is empty.
 func (p Program) Run(t testing.TB, dir string, env []string, args ...string) Result {
