@@ -108,6 +108,7 @@ func (c *Call) newTable() *term.Table {
 
 func (c *Call) unitFileTable(files []enable.UnitFile) *term.Table {
 	t := c.newTable()
+	t.Joined = true
 	if c.legend() {
 		t.Head = []string{"UNIT FILE", "STATE", "PRESET"}
 	}

@@ -29,6 +29,8 @@ type Settings struct {
 	NoWarn, NoReload, Now    bool
 	NoPager, Runtime, DryRun bool
 	Recursive, WithDeps      bool
+	Reverse, Before, After   bool // what list-dependencies and list-jobs follow
+	ShowTypes                bool // of sockets
 	Force                    int
 	PresetMode               enable.PresetMode
 	Legend                   Tristate
@@ -311,8 +313,8 @@ func setDot(c *Call, v string) error {
 	if v == "" {
 		v = "mount"
 	}
-	c.Log(term.Err, base(c.Name)+": invalid option -- '.'\n"+
-		"Hint: to specify units starting with a dash, use \"--\":\n"+
+	c.Log(term.Err, base(c.Name)+": invalid option -- '.'")
+	c.Log(term.Notice, "Hint: to specify units starting with a dash, use \"--\":\n"+
 		"      "+base(c.Name)+" [OPTIONS…] COMMAND -- -."+v+" …")
 	return Exit(1)
 }

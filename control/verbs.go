@@ -17,10 +17,10 @@ const (
 // help text are old spellings.
 var Verbs = [...]cli.Verb[Call]{
 	{Name: "list-units", Args: "[PATTERN…]", Max: cli.Any, Group: units, Online: true, Default: true, Help: "List units currently in memory", Run: listUnits},
-	{Name: "list-automounts", Args: "[PATTERN…]", Max: cli.Any, Group: units, Online: true, Help: "List automount units currently in memory, ordered by path", Run: needsManager},
-	{Name: "list-paths", Args: "[PATTERN…]", Max: cli.Any, Group: units, Online: true, Help: "List path units currently in memory, ordered by path", Run: needsManager},
-	{Name: "list-sockets", Args: "[PATTERN…]", Max: cli.Any, Group: units, Online: true, Help: "List socket units currently in memory, ordered by address", Run: needsManager},
-	{Name: "list-timers", Args: "[PATTERN…]", Max: cli.Any, Group: units, Online: true, Help: "List timer units currently in memory, ordered by next elapse", Run: needsManager},
+	{Name: "list-automounts", Args: "[PATTERN…]", Max: cli.Any, Group: units, Online: true, Help: "List automount units currently in memory, ordered by path", Run: listAutomounts},
+	{Name: "list-paths", Args: "[PATTERN…]", Max: cli.Any, Group: units, Online: true, Help: "List path units currently in memory, ordered by path", Run: listPaths},
+	{Name: "list-sockets", Args: "[PATTERN…]", Max: cli.Any, Group: units, Online: true, Help: "List socket units currently in memory, ordered by address", Run: listSockets},
+	{Name: "list-timers", Args: "[PATTERN…]", Max: cli.Any, Group: units, Online: true, Help: "List timer units currently in memory, ordered by next elapse", Run: listTimers},
 	{Name: "is-active", Args: "PATTERN…", Min: 1, Max: cli.Any, Group: units, Online: true, Help: "Check whether units are active", Run: isActive},
 	{Name: "is-failed", Args: "[PATTERN…]", Max: cli.Any, Group: units, Online: true, Help: "Check whether units are failed or system is in degraded state", Run: isFailed},
 	{Name: "status", Args: "[PATTERN…|PID…]", Max: cli.Any, Group: units, Online: true, Help: "Show runtime status of one or more units", Run: status},
@@ -65,7 +65,7 @@ var Verbs = [...]cli.Verb[Call]{
 	{Name: "get-default", Group: unitFiles, Help: "Get the name of the default target", Run: getDefault},
 	{Name: "set-default", Args: "TARGET", Min: 1, Max: 1, Group: unitFiles, Help: "Set the default target", Run: setDefault},
 	{Name: "list-machines", Args: "[PATTERN…]", Max: cli.Any, Group: machines, Online: true, Help: "List local containers and host", Run: needsManager},
-	{Name: "list-jobs", Args: "[PATTERN…]", Max: cli.Any, Group: jobs, Online: true, Help: "List jobs", Run: needsManager},
+	{Name: "list-jobs", Args: "[PATTERN…]", Max: cli.Any, Group: jobs, Online: true, Help: "List jobs", Run: listJobs},
 	{Name: "cancel", Args: "[JOB…]", Max: cli.Any, Group: jobs, Online: true, Help: "Cancel all, one, or more jobs", Run: cancelJobs},
 	{Name: "show-environment", Group: environment, Online: true, Help: "Dump environment", Run: showEnvironment},
 	{Name: "set-environment", Args: "VARIABLE=VALUE…", Min: 1, Max: cli.Any, Group: environment, Online: true, Help: "Set one or more environment variables", Run: setEnvironment},
