@@ -24,9 +24,9 @@ func setModeIgnoreDependencies(c *Call, _ string) error {
 	return setJobMode(c, "ignore-dependencies")
 }
 func setKillWhom(c *Call, v string) error      { c.Opt.KillWhom = v; return nil }
-func setReverse(c *Call, _ string) error       { c.Opt.Reverse = true; return nil }
-func setBefore(c *Call, _ string) error        { c.Opt.Before = true; return nil }
-func setAfter(c *Call, _ string) error         { c.Opt.After = true; return nil }
+func setReverse(c *Call, _ string) error       { c.Opt.Direction = "reverse"; return nil }
+func setBefore(c *Call, _ string) error        { c.Opt.Before, c.Opt.Direction = true, "before"; return nil }
+func setAfter(c *Call, _ string) error         { c.Opt.After, c.Opt.Direction = true, "after"; return nil }
 func setShowTypes(c *Call, _ string) error     { c.Opt.ShowTypes = true; return nil }
 func setVerbose(c *Call, _ string) error       { c.Opt.Verbose = true; return nil }
 func setNoAskPassword(c *Call, _ string) error { c.Opt.NoAskPassword = true; return nil }

@@ -29,8 +29,9 @@ type Settings struct {
 	NoWarn, NoReload, Now    bool
 	NoPager, Runtime, DryRun bool
 	Recursive, WithDeps      bool
-	Reverse, Before, After   bool // what list-dependencies and list-jobs follow
-	ShowTypes                bool // of sockets
+	Direction                string // in which list-dependencies goes, the last option of "reverse", "before", "after"
+	Before, After            bool   // jobs that list-jobs shows
+	ShowTypes                bool   // of sockets
 	Force                    int
 	PresetMode               enable.PresetMode
 	Legend                   Tristate

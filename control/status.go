@@ -88,6 +88,11 @@ func (w *statusWriter) operands() error {
 		return nil
 	}
 	units, globs, err := w.c.mangleNames(names, "")
+	if err == nil && w.c.Opt.WithDeps {
+		globs = nil
+		units, _, err = w.c.expandNames(w.m, names, "")
+		units = w.c.withDependencies(w.m, units)
+	}
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package control
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,19 +13,39 @@ import (
 
 // listUnits lists the units that are loaded.
 func listUnits(c *Call) error {
-	if c.Opt.Recursive || c.Opt.WithDeps {
-		return needsManager(c)
-	}
 	m, err := c.manager()
 	if err != nil {
 		return err
 	}
-	units, err := m.ListUnits(c.Opt.States, c.Args)
+	patterns := c.Args
+	if c.Opt.WithDeps && len(patterns) > 0 {
+		patterns = c.withDependencies(m, patterns)
+	}
+	units, err := m.ListUnits(c.Opt.States, patterns)
 	if err != nil {
 		return Failure{"list units", err}
 	}
+	if c.Opt.Recursive {
+		err := c.eachMachine(func(name string, m *manager.Conn, err error) error {
+			if err != nil {
+				c.Log(term.Err, "Failed to connect to container "+name+", ignoring: "+strerror(err))
+				return nil
+			}
+			more, err := m.ListUnits(c.Opt.States, patterns)
+			for _, u := range more {
+				u.Machine = name
+				units = append(units, u)
+			}
+			return err
+		})
+		if err != nil {
+			return Failure{"list units", err}
+		}
+	}
 	units = slices.DeleteFunc(units, func(u manager.Unit) bool { return !c.lists(u) })
-	slices.SortFunc(units, func(a, b manager.Unit) int { return byTypeAndName(a.ID, b.ID) })
+	slices.SortFunc(units, func(a, b manager.Unit) int {
+		return cmp.Or(strings.Compare(a.Machine, b.Machine), byTypeAndName(a.ID, b.ID))
+	})
 	c.printUnits(units)
 	return nil
 }
@@ -67,7 +88,7 @@ func (c *Call) printUnits(units []manager.Unit) {
 		if !c.Opt.Plain {
 			row = append(row, term.Cell{Text: mark(u, c.env.UTF8()), Color: colors.mark})
 		}
-		row = append(row, term.Cell{Text: u.ID, Color: colors.active}, term.Cell{Text: u.LoadState, Color: colors.load},
+		row = append(row, term.Cell{Text: shownName(u), Color: colors.active}, term.Cell{Text: u.LoadState, Color: colors.load},
 			term.Cell{Text: u.ActiveState, Color: colors.active}, term.Cell{Text: u.Sub, Color: colors.sub})
 		if jobs {
 			row = append(row, term.Cell{Text: u.JobType})
@@ -80,6 +101,14 @@ func (c *Call) printUnits(units []manager.Unit) {
 		out += c.unitLegend(len(units), jobs, t.Colors)
 	}
 	c.page(out)
+}
+
+// shownName is the name of a unit, that of its machine before it.
+func shownName(u manager.Unit) string {
+	if u.Machine == "" {
+		return u.ID
+	}
+	return u.Machine + ":" + u.ID
 }
 
 // mark is the dot before units that need attention.
@@ -106,7 +135,7 @@ func changing(u manager.Unit) bool {
 func unitObjects(units []manager.Unit, jobs bool) []term.Value {
 	rows := make([]term.Value, 0, len(units))
 	for _, u := range units {
-		o := term.Object{{Name: "unit", Value: u.ID}, {Name: "load", Value: u.LoadState},
+		o := term.Object{{Name: "unit", Value: shownName(u)}, {Name: "load", Value: u.LoadState},
 			{Name: "active", Value: u.ActiveState}, {Name: "sub", Value: u.Sub}}
 		if jobs {
 			o = append(o, term.Member{Name: "job", Value: u.JobType})
@@ -135,7 +164,10 @@ func unitColors(u manager.Unit) unitColor {
 	case "not-found":
 		c.mark, c.load = term.Yellow, term.Yellow
 	case "error", "bad-setting", "masked":
-		c.mark, c.load = term.Red, term.Red
+		c.load = term.Red
+		if u.ActiveState == "inactive" {
+			c.mark = term.Yellow
+		}
 	}
 	return c
 }

@@ -11,6 +11,7 @@ type Unit struct {
 	JobID                       uint32
 	JobType                     string
 	JobPath                     ObjectPath
+	Machine                     string // whose unit it is, "" for the manager's own
 }
 
 // ListUnits lists the loaded units whose load, active or sub state is one of states, and whose

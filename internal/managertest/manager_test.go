@@ -48,12 +48,15 @@ var volatile = [...]struct {
 	what *regexp.Regexp
 	as   string
 }{
-	{regexp.MustCompile(`job [0-9]+ `), "job N "},
+
 	{regexp.MustCompile(`[A-Z][a-z]{2} [0-9-]{10} [0-9:]{8}(\.[0-9]{6})? UTC`), "TIME$1"},
 	{regexp.MustCompile(`@[0-9]{10}\b`), "@TIME"},
 	{regexp.MustCompile(`TIME\.[0-9]{6}`), "TIME.USEC"},
 	{regexp.MustCompile(`(?m)^((\w*TimestampMonotonic|NextElapseUSecMonotonic|InvocationID|ControlGroupId)=).*`), "${1}N"},
 	{regexp.MustCompile(`(?m)^((Memory(Current|Peak|Available)|CPUUsageNSec|\w*PID|ReloadCount|NNames|NInstalledJobs|NFailedJobs)=)[0-9]+`), "${1}N"},
+	{regexp.MustCompile(`("(next|left|last|passed)" : )[1-9][0-9]*`), "${1}N"},
+	{regexp.MustCompile(`(?m)^[0-9]+ `), "N "},
+	{regexp.MustCompile(`job [0-9]+ `), "job N "},
 	{regexp.MustCompile(`pid=[0-9]+`), "pid=N"},
 	{regexp.MustCompile(`(Main PID: |Process: |(Control|Cntrl) PID: |Job: |TIME\S*; |TIME\S* UTC; |@TIME; )[0-9]+`), "${1}N"},
 	{regexp.MustCompile(`N(min|s|ms|us|h)( [0-9]+(min|s|ms|us|h))? (ago|left)`), "SPAN $4"},
