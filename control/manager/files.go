@@ -1,0 +1,52 @@
+package manager
+
+import "syscall"
+
+// Loaded is where the manager has a unit from.
+type Loaded struct {
+	State    string // LoadState: "loaded", "masked", "not-found", ...
+	Fragment string // the main file, "" if there is none
+	DropIns  []string
+}
+
+// Loaded asks where a unit comes from; the manager loads it if need be.
+func (c *Conn) Loaded(name string) (l Loaded, _ error) {
+	var calls []Call
+	for _, p := range [...]string{"LoadState", "FragmentPath", "DropInPaths"} {
+		calls = append(calls, Get(UnitPath(name), UnitInterface, p))
+	}
+	err := c.Each(calls, func(i int, reply []any, err error) error {
+		v := Value(reply)
+		switch i {
+		case 0:
+			l.State = v.Text()
+		case 1:
+			l.Fragment = v.Text()
+		case 2:
+			l.DropIns = v.Strings()
+		}
+		return err
+	})
+	return l, err
+}
+
+// A File is a unit file.
+type File struct{ Path, State string }
+
+// Files lists the unit files in one of the states whose names fit one of the patterns; none of either stands for all.
+func (c *Conn) Files(states, patterns []string) ([]File, error) {
+	rows, err := Ask[[][]any](c, "ListUnitFilesByPatterns", notNil(states), notNil(patterns))
+	if IsName(err, "UnknownMethod") {
+		rows, err = Ask[[][]any](c, "ListUnitFiles") // before systemd 230
+	}
+	if err != nil {
+		return nil, err
+	}
+	l := make([]File, len(rows))
+	for i, r := range rows {
+		if !Scan(r, &l[i].Path, &l[i].State) {
+			return nil, syscall.EBADMSG
+		}
+	}
+	return l, nil
+}
