@@ -120,10 +120,11 @@ func (c *Conn) NeedsReload(name string) bool {
 	return err == nil && p.Bool()
 }
 
-// ActiveTriggers are the units that start this one when something happens, and are active.
-func (c *Conn) ActiveTriggers(name string) ([]string, error) {
+// ActiveTriggers are the units that start this one when something happens, and are active. They can do nothing to a
+// masked one, which has none unless asked for.
+func (c *Conn) ActiveTriggers(name string, evenMasked bool) ([]string, error) {
 	load, err := c.Property(UnitPath(name), UnitInterface, "LoadState")
-	if err != nil || load.Text() == "masked" {
+	if err != nil || load.Text() == "masked" && !evenMasked {
 		return nil, err
 	}
 	by, err := c.Property(UnitPath(name), UnitInterface, "TriggeredBy")
