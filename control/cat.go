@@ -2,6 +2,7 @@ package control
 
 import (
 	"errors"
+	"path"
 	"strings"
 	"syscall"
 
@@ -106,6 +107,9 @@ func (c *Call) loadedSource(m *manager.Conn, ix *enable.Index, name string) (sou
 		s.broken = true
 	case "not-found":
 	default:
+		if l.Fragment != "" {
+			s.Name = path.Base(l.Fragment)
+		}
 		s.Fragment, s.DropIns, s.changed = l.Fragment, ix.Masks(l.DropIns), m.NeedsReload(name)
 	}
 	return s, nil
