@@ -55,8 +55,16 @@ type Settings struct {
 	Lines      *uint64     // of the journal that status shows, nil if it was not told
 	Timestamp  clock.Style // how points in time are written, Pretty unless told otherwise
 
-	NoAskPassword                   bool
-	When, Firmware, CheckInhibitors bool
+	NoAskPassword bool
+
+	When           uint64 // when the system is to end, microseconds since 1970; 0: now, Infinity: the login manager decides
+	Inhibitors     Tristate
+	Message        string // for all users
+	NoWall, NoSync bool
+	RebootArgument string
+	Firmware       bool   // the firmware shows its menu at the next boot
+	LoaderMenu     uint64 // for how long the boot loader shows its, microseconds, 0 for not
+	LoaderEntry    string
 }
 
 // Tristate is a switch that may not have been touched.
