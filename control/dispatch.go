@@ -71,7 +71,7 @@ func (c *Call) beforeManager() error {
 		return cli.Usage("--global is not supported for this operation.")
 	case c.Opt.Wait && c.Verb != "start" && c.Verb != "restart" && isStartVerb(c.Verb):
 		return cli.Usage("--wait may only be used with the 'start' or 'restart' commands.")
-	case c.Verb == "kill" && c.Opt.KillValue && c.Opt.KillSubgroup:
+	case c.Verb == "kill" && c.Opt.KillValue && c.Opt.KillSubgroup != "":
 		return cli.Usage("--kill-subgroup= and --kill-value= may not be combined.")
 	}
 	return nil
@@ -96,15 +96,6 @@ func (c *Call) noManager() error {
 
 func notYet(c *Call) error {
 	return cli.Usage(fmt.Sprintf("ctl: verb %q is not implemented yet", c.Verb))
-}
-
-// helpUnits shows manual pages of units.
-func helpUnits(c *Call) error {
-	if len(c.Args) == 0 {
-		return cli.Usage("'help' command expects one or more unit names.\n" +
-			"(Alternatively, help for systemctl itself may be shown with --help)")
-	}
-	return needsManager(c)
 }
 
 // switchRoot checks its operands itself, and that the directory is another than ours.

@@ -31,6 +31,8 @@ func setShowTypes(c *Call, _ string) error      { c.Opt.ShowTypes = true; return
 func setNoWall(c *Call, _ string) error         { c.Opt.NoWall = true; return nil }
 func setMessage(c *Call, v string) error        { c.Opt.Message = v; return nil }
 func setRebootArgument(c *Call, v string) error { c.Opt.RebootArgument = v; return nil }
+func setReadOnly(c *Call, _ string) error       { c.Opt.ReadOnly = true; return nil }
+func setMkdir(c *Call, _ string) error          { c.Opt.Mkdir = true; return nil }
 func setVerbose(c *Call, _ string) error        { c.Opt.Verbose = true; return nil }
 func setNoAskPassword(c *Call, _ string) error  { c.Opt.NoAskPassword = true; return nil }
 
@@ -78,7 +80,7 @@ func setKillSubgroup(c *Call, v string) error {
 	if strings.Contains("/"+v+"/", "/../") {
 		return cli.Usage("Control group sub-path '" + v + "' is not valid.")
 	}
-	c.Opt.KillSubgroup = v != ""
+	c.Opt.KillSubgroup = v
 	return nil
 }
 

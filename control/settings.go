@@ -47,13 +47,14 @@ type Settings struct {
 	KillWhom     string
 	KillValue    bool
 	KillValueIs  int32
-	KillSubgroup bool
+	KillSubgroup string
 
-	Properties []string    // of --property=, nil if it was not given
-	OnlyValue  bool        // --value
-	What       []string    // kinds of resources that clean removes
-	Lines      *uint64     // of the journal that status shows, nil if it was not told
-	Timestamp  clock.Style // how points in time are written, Pretty unless told otherwise
+	Properties      []string    // of --property=, nil if it was not given
+	OnlyValue       bool        // --value
+	ReadOnly, Mkdir bool        // of what is mounted in a unit
+	What            []string    // kinds of resources that clean removes
+	Lines           *uint64     // of the journal that status shows, nil if it was not told
+	Timestamp       clock.Style // how points in time are written, Pretty unless told otherwise
 
 	NoAskPassword bool
 

@@ -68,7 +68,8 @@ func (w *statusWriter) operands() error {
 		}
 		unit, err := w.m.UnitOf(uint32(pid))
 		if err != nil {
-			return w.noUnit(arg, err)
+			w.flush()
+			return w.c.noUnitOf(arg, err)
 		}
 		if err := w.pages([]*shownUnit{{name: unit, path: manager.UnitPath(unit), named: true}}); err != nil {
 			return err
@@ -96,9 +97,10 @@ func (w *statusWriter) operands() error {
 	return w.listed(globs)
 }
 
-func (w *statusWriter) noUnit(pid string, err error) error {
+// noUnitOf says why the unit of a process is not known.
+func (c *Call) noUnitOf(pid string, err error) error {
 	if errors.Is(err, syscall.ESRCH) {
-		w.log(term.Err, "PID "+pid+" doesn't exist or is already gone.")
+		c.Log(term.Err, "PID "+pid+" doesn't exist or is already gone.")
 		return Exit(1)
 	}
 	return Failure{"get unit for PID " + pid, err}
@@ -232,7 +234,7 @@ func (w *statusWriter) findLoaded(units []*shownUnit) error {
 // unit shows one unit.
 func (w *statusWriter) unit(u *shownUnit) {
 	p := u.properties
-	if p.text("LoadState") == "not-found" && p.text("ActiveState") == "inactive" {
+	if p.missing() {
 		u.journal.cancel()
 		w.log(term.Err, "Unit "+p.text("Id")+" could not be found.")
 		w.fails(4)

@@ -50,3 +50,18 @@ func (c *Conn) Files(states, patterns []string) ([]File, error) {
 	}
 	return l, nil
 }
+
+// MountImage mounts an image in the mount namespace of a running unit. The arguments are those of MountImageUnit,
+// org.freedesktop.systemd1(5), the options pairs of a partition and its mount options.
+func (c *Conn) MountImage(args []any, options [][]any) error {
+	type option struct{ Partition, Options string }
+	l := make([]option, 0, len(options))
+	for _, o := range options {
+		var v option
+		if Scan(o, &v.Partition, &v.Options) {
+			l = append(l, v)
+		}
+	}
+	_, err := c.Manager("MountImageUnit", append(args, l)...)
+	return err
+}
