@@ -41,7 +41,7 @@ var Verbs = [...]cli.Verb[Call]{
 	{Name: "clean", Args: "UNIT…", Min: 1, Max: cli.Any, Group: units, Online: true, Help: "Clean runtime, cache, state, logs or configuration of unit", Run: hold},
 	{Name: "freeze", Args: "PATTERN…", Min: 1, Max: cli.Any, Group: units, Online: true, Help: "Freeze execution of unit processes", Run: hold},
 	{Name: "thaw", Args: "PATTERN…", Min: 1, Max: cli.Any, Group: units, Online: true, Help: "Resume execution of a frozen unit", Run: hold},
-	{Name: "set-property", Args: "UNIT PROPERTY=VALUE…", Min: 2, Max: cli.Any, Group: units, Online: true, Help: "Sets one or more properties of a unit", Run: needsManager},
+	{Name: "set-property", Args: "UNIT PROPERTY=VALUE…", Min: 2, Max: cli.Any, Group: units, Online: true, Help: "Sets one or more properties of a unit", Run: setUnitProperties},
 	{Name: "bind", Args: "UNIT PATH [PATH]", Min: 2, Max: 3, Group: units, Online: true, Help: "Bind-mount a path from the host into a unit's namespace", Run: bindMount},
 	{Name: "mount-image", Args: "UNIT PATH [PATH [OPTS]]", Min: 3, Max: 4, Group: units, Online: true, Help: "Mount an image from the host into a unit's namespace", Run: mountImage},
 	{Name: "service-log-level", Args: "SERVICE [LEVEL]", Min: 1, Max: 2, Group: units, Online: true, Help: "Get/set logging threshold for service", Run: serviceLog},

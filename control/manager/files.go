@@ -1,6 +1,10 @@
 package manager
 
-import "syscall"
+import (
+	"syscall"
+
+	"github.com/godbus/dbus/v5"
+)
 
 // Loaded is where the manager has a unit from.
 type Loaded struct {
@@ -63,5 +67,47 @@ func (c *Conn) MountImage(args []any, options [][]any) error {
 		}
 	}
 	_, err := c.Manager("MountImageUnit", append(args, l)...)
+	return err
+}
+
+// An Assignment gives a property of a unit a value, of the Go type that its D-Bus type asks for.
+type Assignment struct {
+	Name  string
+	Value any
+}
+
+// The structures that properties consist of, org.freedesktop.systemd1(5).
+type (
+	// PathNumber is a device and a limit or weight.
+	PathNumber struct {
+		Path string
+		N    uint64
+	}
+	// PathText is a device and what may be done with it.
+	PathText struct{ Path, Text string }
+	// Prefix is a network.
+	Prefix struct {
+		Family int32
+		Octets []byte
+		Length uint32
+	}
+	// NameFilter allows names, or all but them.
+	NameFilter struct {
+		Allow bool
+		Names []string
+	}
+)
+
+// SetProperties sets properties of a unit, for this boot or for good.
+func (c *Conn) SetProperties(unit string, runtime bool, l []Assignment) error {
+	type entry struct {
+		Name  string
+		Value dbus.Variant
+	}
+	entries := make([]entry, len(l))
+	for i, a := range l {
+		entries[i] = entry{a.Name, dbus.MakeVariant(a.Value)}
+	}
+	_, err := c.Manager("SetUnitProperties", unit, runtime, entries)
 	return err
 }
