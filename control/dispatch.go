@@ -3,6 +3,7 @@ package control
 import (
 	"fmt"
 	"os"
+	"strings"
 	"syscall"
 
 	"ctl/enable"
@@ -53,15 +54,6 @@ func (c *Call) unknown() error {
 		text += "."
 	}
 	return cli.Usage(text)
-}
-
-// needsManager is what a verb does that there is no D-Bus for yet: where the
-// reference cannot reach a manager it says why, as the reference does.
-func needsManager(c *Call) error {
-	if err := c.beforeManager(); err != nil {
-		return err
-	}
-	return c.noManager()
 }
 
 // beforeManager is what verbs refuse before they look for a manager.
@@ -119,7 +111,32 @@ func switchRoot(c *Call) error {
 	if _, err := os.Stat("/etc/initrd-release"); err != nil {
 		return cli.Usage("Not in initrd, refusing switch-root operation.")
 	}
-	return needsManager(c)
+	m, err := c.manager()
+	if err != nil {
+		return err
+	}
+	root, init := "/sysroot", c.kernelInit()
+	if len(c.Args) > 0 && c.Args[0] != "" {
+		root = c.Args[0]
+	}
+	if len(c.Args) > 1 {
+		init = c.Args[1]
+	}
+	if _, err := m.Manager("SwitchRoot", root, init); err != nil {
+		return Failure{"switch root", err}
+	}
+	return nil
+}
+
+// kernelInit is the program that the kernel command line names as the first one, or "".
+func (c *Call) kernelInit() string {
+	init := ""
+	for w := range strings.FieldsSeq(c.kernelCmdline()) {
+		if v, ok := strings.CutPrefix(w, "init="); ok {
+			init = v
+		}
+	}
+	return init
 }
 
 func (c *Call) scopeName() string {
