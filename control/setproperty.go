@@ -90,7 +90,8 @@ func assignment(key, value string) (manager.Assignment, error) {
 	if base, ok := strings.CutSuffix(key, "Sec"); ok {
 		name = base + "USec" // spans are microseconds there
 	}
-	v, err := any(nil), error(errUnknownProperty)
+	var v any
+	var err error
 	switch key {
 	case "CPUWeight", "StartupCPUWeight", "IOWeight", "StartupIOWeight":
 		v, err = weight(value, strings.HasSuffix(key, "CPUWeight"))
@@ -110,7 +111,6 @@ func assignment(key, value string) (manager.Assignment, error) {
 		v, err = perDevice(key, value)
 	case "DeviceAllow":
 		v = deviceAllow(value)
-		err = nil
 	case "AllowedCPUs", "StartupAllowedCPUs", "AllowedMemoryNodes", "StartupAllowedMemoryNodes":
 		v, err = bitmap(value)
 	case "IPAddressAllow", "IPAddressDeny":
