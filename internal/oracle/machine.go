@@ -64,10 +64,16 @@ exec systemd-nspawn --keep-unit --register=no --private-network --notify-ready=y
 // files, if it is not "". It ends with the test.
 func Boot(t testing.TB, files string) *Machine {
 	t.Helper()
-	NeedRoot(t, "booting a container")
 	tree, err := Tree()
 	Require(t, err)
-	_, err = installPackage("systemd-nspawn", "systemd-container")
+	return BootTree(t, tree, files)
+}
+
+// BootTree is Boot of another tree than Tree.
+func BootTree(t testing.TB, tree, files string) *Machine {
+	t.Helper()
+	NeedRoot(t, "booting a container")
+	_, err := installPackage("systemd-nspawn", "systemd-container")
 	Require(t, err)
 	bin, err := Ctl()
 	if err != nil {

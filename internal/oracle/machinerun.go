@@ -20,7 +20,7 @@ func (m *Machine) Run(t testing.TB, script string) Result {
 // RunOnTerminal is Run on a terminal with so many columns, 0 for none. What comes out of it is all in Stdout.
 func (m *Machine) RunOnTerminal(t testing.TB, script string, columns int) Result {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), longest)
+	ctx, cancel := context.WithTimeout(context.Background(), longestScript)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "nsenter", "-t", strconv.Itoa(m.leader), "-m", "-u", "-i", "-n", "-p", "-C", "--root", "--wd", "--",
 		"env", "-i", "-C", "/", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8", "HOME=/root",
