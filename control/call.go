@@ -30,6 +30,8 @@ type Call struct {
 	log   term.Log
 	env   term.Env
 	conns []connection
+
+	compat bool // we are one of the old programs
 }
 
 // An Exit ends ctl with that status. What there was to say has been said.

@@ -1,9 +1,13 @@
 package control
 
 import (
+	"os"
+	"strconv"
 	"strings"
+	"time"
 
 	"ctl/internal/cli"
+	"ctl/internal/clock"
 	"ctl/internal/term"
 )
 
@@ -20,21 +24,23 @@ type compatCall struct {
 	self  *person
 	table *cli.Table[compatCall]
 
-	dry    bool // only write a record, of which there are none any more, or send warnings
-	force  bool // do not ask the login manager
-	cancel bool // or show what is planned
+	action string // the verb, if it is another than the name
+	dry    bool   // only write a record, of which there are none any more, or send warnings
+	force  bool   // do not ask the login manager
+	cancel bool
+	show   bool
 }
 
 var haltOptions = [...]cli.Option[compatCall]{
 	{Long: "help", Help: "Show this help", Set: compatHelp},
-	{Long: "halt", Help: "Halt the machine", Set: compatAccept},
-	{Long: "poweroff", Short: "p", Help: "Switch off the machine", Set: compatAccept},
-	{Long: "reboot", Help: "Reboot the machine", Set: compatAccept},
+	{Long: "halt", Help: "Halt the machine", Set: compatHalt},
+	{Long: "poweroff", Short: "p", Help: "Switch off the machine", Set: compatSwitchOff},
+	{Long: "reboot", Help: "Reboot the machine", Set: compatReboot},
 	{Long: "force", Short: "f", Help: "Force immediate halt/power-off/reboot", Set: compatForce},
 	{Long: "wtmp-only", Short: "w", Help: "Don't halt/power-off/reboot, just write wtmp record", Set: compatDry},
 	{Long: "no-wtmp", Short: "d", Help: "Don't write wtmp record", Set: compatAccept},
-	{Long: "no-wall", Help: "Don't send wall message before halt/power-off/reboot", Set: compatAccept},
-	{Long: "no-sync", Short: "n", Set: compatAccept},
+	{Long: "no-wall", Help: "Don't send wall message before halt/power-off/reboot", Set: compatNoWall},
+	{Long: "no-sync", Short: "n", Set: compatNoSync},
 	{Short: "i", Set: compatAccept},
 	{Short: "h", Set: compatAccept},
 	{Long: "introspect-cli", Set: compatIntrospect},
@@ -42,15 +48,15 @@ var haltOptions = [...]cli.Option[compatCall]{
 
 var shutdownOptions = [...]cli.Option[compatCall]{
 	{Long: "help", Help: "Show this help", Set: compatHelp},
-	{Long: "halt", Short: "H", Help: "Halt the machine", Set: compatAccept},
-	{Long: "poweroff", Short: "P", Help: "Power-off the machine", Set: compatAccept},
-	{Long: "reboot", Short: "r", Help: "Reboot the machine", Set: compatAccept},
-	{Short: "h", Help: "Equivalent to --poweroff, overridden by --halt", Set: compatAccept},
+	{Long: "halt", Short: "H", Help: "Halt the machine", Set: compatHalt},
+	{Long: "poweroff", Short: "P", Help: "Power-off the machine", Set: compatPowerOff},
+	{Long: "reboot", Short: "r", Help: "Reboot the machine", Set: compatRestart},
+	{Short: "h", Help: "Equivalent to --poweroff, overridden by --halt", Set: compatSwitchOffUnlessHalt},
 	{Short: "k", Help: "Don't halt/power-off/reboot, just send warnings", Set: compatDry},
-	{Long: "no-wall", Help: "Don't send wall message before halt/power-off/reboot", Set: compatAccept},
+	{Long: "no-wall", Help: "Don't send wall message before halt/power-off/reboot", Set: compatNoWall},
 	{Short: "c", Help: "Cancel a pending shutdown", Set: compatCancel},
-	{Long: "show", Help: "Show pending shutdown", Set: compatCancel},
-	{Long: "kexec", Short: "K", Set: compatAccept},
+	{Long: "show", Help: "Show pending shutdown", Set: compatShow},
+	{Long: "kexec", Short: "K", Set: compatKexec},
 	{Short: "a", Set: compatAccept},
 	{Short: "f", Set: compatAccept},
 	{Short: "F", Set: compatAccept},
@@ -81,6 +87,38 @@ func compatAccept(*compatCall, string) error     { return nil }
 func compatDry(c *compatCall, _ string) error    { c.dry = true; return nil }
 func compatForce(c *compatCall, _ string) error  { c.force = true; return nil }
 func compatCancel(c *compatCall, _ string) error { c.cancel = true; return nil }
+func compatShow(c *compatCall, _ string) error   { c.show = true; return nil }
+func compatNoWall(c *compatCall, _ string) error { c.Opt.NoWall = true; return nil }
+func compatNoSync(c *compatCall, _ string) error { c.Opt.NoSync = true; return nil }
+
+func compatHalt(c *compatCall, _ string) error     { c.action = "halt"; return nil }
+func compatPowerOff(c *compatCall, _ string) error { c.action = "poweroff"; return nil }
+func compatReboot(c *compatCall, _ string) error   { c.action = "reboot"; return nil }
+func compatKexec(c *compatCall, _ string) error    { c.action = "kexec"; return nil }
+
+// compatRestart restarts by kexec(8) if a kernel is loaded.
+func compatRestart(c *compatCall, _ string) error {
+	c.action = "reboot"
+	if kexecLoaded() {
+		c.action = "kexec"
+	}
+	return nil
+}
+
+// compatSwitchOff is -p, which a restart that was asked for comes before.
+func compatSwitchOff(c *compatCall, _ string) error {
+	if c.action != "reboot" && (c.action != "" || c.self.name != "reboot") {
+		c.action = "poweroff"
+	}
+	return nil
+}
+
+func compatSwitchOffUnlessHalt(c *compatCall, _ string) error {
+	if c.action != "halt" {
+		c.action = "poweroff"
+	}
+	return nil
+}
 
 func compatHelp(c *compatCall, _ string) error {
 	c.Print(c.self.help(c.called(), c.table))
@@ -109,7 +147,7 @@ func (p *person) run(c *Call, args []string) error {
 	if p.maxArgs >= 0 && len(operands) > p.maxArgs {
 		return cli.Usage("Too many arguments.")
 	}
-	if p.name == "shutdown" && len(operands) > 0 && !isShutdownTime(operands[0]) {
+	if p.name == "shutdown" && len(operands) > 0 && !compat.cancel && !isShutdownTime(operands[0]) {
 		return cli.Usage("Failed to parse time specification: " + operands[0])
 	}
 	c.warnProc()
@@ -122,19 +160,120 @@ func (p *person) run(c *Call, args []string) error {
 		return nil
 	}
 	c.Verb = p.name
-	if compat.dry {
-		if !compat.force {
+	compat.cancel = compat.cancel || compat.show
+	if !c.Where.Booted() {
+		return compat.notBooted()
+	}
+	return compat.end(operands)
+}
+
+// notBooted is what comes of it where systemd is not running.
+func (c *compatCall) notBooted() error {
+	if c.dry {
+		if !c.force {
 			c.status(c.noManager())
 		}
 		return nil
 	}
-	if !compat.cancel && !c.Where.Booted() {
+	if !c.cancel {
 		// Once for the login manager, once for the manager it falls back to.
 		if err := c.noManager(); err != nil {
 			c.status(err)
 		}
 	}
 	return c.noManager()
+}
+
+// end does what was asked for.
+func (c *compatCall) end(operands []string) error {
+	c.compat, c.Opt.NoAskPassword = true, true // nobody is asked for anything
+	verb := c.self.name
+	switch {
+	case c.action != "":
+		verb = c.action
+	case verb == "shutdown":
+		verb = "poweroff"
+	}
+	switch c.self.name {
+	case "shutdown":
+		if c.show {
+			m, err := c.connect(true)
+			if err != nil {
+				return err
+			}
+			return c.showShutdown(m)
+		}
+		if c.cancel {
+			return c.cancelShutdown(strings.Join(operands, " "))
+		}
+		c.Opt.When = clock.Infinity
+		if len(operands) > 0 {
+			c.Opt.When = shutdownTime(operands[0], time.Now())
+			c.Opt.Message = strings.Join(operands[1:], " ")
+		}
+	case "reboot":
+		if len(operands) > 0 {
+			c.Opt.RebootArgument = operands[0]
+		}
+	}
+	c.Opt.DryRun = c.dry
+	if c.Opt.When == 0 && c.dry {
+		return nil
+	}
+	for _, a := range powerActions {
+		if a.verb == verb {
+			return c.endOld(a)
+		}
+	}
+	return nil
+}
+
+// endOld ends the system. Where the login manager does not, the manager is asked without a word.
+func (c *compatCall) endOld(a powerAction) error {
+	var err error
+	switch {
+	case c.Opt.When != 0:
+		err = c.schedule(a.verb, c.Opt.When)
+	default:
+		switch {
+		case a.verb != "reboot":
+		case c.Opt.RebootArgument != "":
+			c.writeRebootArgument()
+		default:
+			_ = os.Remove(rebootArgumentFile) // an old one is not meant
+		}
+		if c.force {
+			return c.endNow(a.verb)
+		}
+		err = c.askLogin(a)
+	}
+	if err == nil || c.dry || !fallsBack(err) {
+		return failed(err)
+	}
+	m, err := c.connect(false)
+	if err != nil {
+		return err
+	}
+	_, err = m.Enqueue(a.verb+".target", "start", "replace-irreversibly")
+	return failed(err)
+}
+
+// shutdownTime is when a time of shutdown(8) is, microseconds since 1970, 0 for now.
+func shutdownTime(s string, now time.Time) uint64 {
+	if s == "now" {
+		return 0
+	}
+	if h, m, ok := strings.Cut(s, ":"); ok {
+		hour, _ := strconv.Atoi(h) // it was checked; nothing is zero
+		minute, _ := strconv.Atoi(m)
+		at := time.Date(now.Year(), now.Month(), now.Day(), hour, minute, 0, 0, now.Location())
+		if at.Before(now) {
+			at = at.AddDate(0, 0, 1)
+		}
+		return uint64(at.UnixMicro())
+	}
+	n, _ := number(strings.TrimPrefix(s, "+"))
+	return uint64(now.UnixMicro()) + uint64(n)*clock.Minute
 }
 
 // isShutdownTime tells whether s is a time of shutdown(8): now, minutes, or a time of day.

@@ -3,6 +3,7 @@ package control
 import (
 	"fmt"
 	"os"
+	"strings"
 	"syscall"
 
 	"ctl/enable"
@@ -55,15 +56,6 @@ func (c *Call) unknown() error {
 	return cli.Usage(text)
 }
 
-// needsManager is what a verb does that there is no D-Bus for yet: where the
-// reference cannot reach a manager it says why, as the reference does.
-func needsManager(c *Call) error {
-	if err := c.beforeManager(); err != nil {
-		return err
-	}
-	return c.noManager()
-}
-
 // beforeManager is what verbs refuse before they look for a manager.
 func (c *Call) beforeManager() error {
 	switch {
@@ -71,7 +63,7 @@ func (c *Call) beforeManager() error {
 		return cli.Usage("--global is not supported for this operation.")
 	case c.Opt.Wait && c.Verb != "start" && c.Verb != "restart" && isStartVerb(c.Verb):
 		return cli.Usage("--wait may only be used with the 'start' or 'restart' commands.")
-	case c.Verb == "kill" && c.Opt.KillValue && c.Opt.KillSubgroup:
+	case c.Verb == "kill" && c.Opt.KillValue && c.Opt.KillSubgroup != "":
 		return cli.Usage("--kill-subgroup= and --kill-value= may not be combined.")
 	}
 	return nil
@@ -98,15 +90,6 @@ func notYet(c *Call) error {
 	return cli.Usage(fmt.Sprintf("ctl: verb %q is not implemented yet", c.Verb))
 }
 
-// helpUnits shows manual pages of units.
-func helpUnits(c *Call) error {
-	if len(c.Args) == 0 {
-		return cli.Usage("'help' command expects one or more unit names.\n" +
-			"(Alternatively, help for systemctl itself may be shown with --help)")
-	}
-	return needsManager(c)
-}
-
 // switchRoot checks its operands itself, and that the directory is another than ours.
 func switchRoot(c *Call) error {
 	if len(c.Args) > 2 {
@@ -128,7 +111,32 @@ func switchRoot(c *Call) error {
 	if _, err := os.Stat("/etc/initrd-release"); err != nil {
 		return cli.Usage("Not in initrd, refusing switch-root operation.")
 	}
-	return needsManager(c)
+	m, err := c.manager()
+	if err != nil {
+		return err
+	}
+	root, init := "/sysroot", c.kernelInit()
+	if len(c.Args) > 0 && c.Args[0] != "" {
+		root = c.Args[0]
+	}
+	if len(c.Args) > 1 {
+		init = c.Args[1]
+	}
+	if _, err := m.Manager("SwitchRoot", root, init); err != nil {
+		return Failure{"switch root", err}
+	}
+	return nil
+}
+
+// kernelInit is the program that the kernel command line names as the first one, or "".
+func (c *Call) kernelInit() string {
+	init := ""
+	for w := range strings.FieldsSeq(c.kernelCmdline()) {
+		if v, ok := strings.CutPrefix(w, "init="); ok {
+			init = v
+		}
+	}
+	return init
 }
 
 func (c *Call) scopeName() string {

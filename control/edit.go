@@ -36,14 +36,12 @@ func edit(c *Call) error {
 		return cli.Usage("Cannot edit units remotely.")
 	case !c.Opt.Stdin && !(term.IsTerminal(c.Stdout) && term.IsTerminal(c.Stderr)):
 		return cli.Usage("Cannot edit units interactively if not on a tty.")
-	case c.Mode() == ByManager:
-		return c.noManager()
 	}
 	dropIn, err := c.dropInName()
 	if err != nil {
 		return err
 	}
-	names, err := c.mangle("to edit", c.Args, ".service")
+	names, err := c.editNames()
 	if err != nil {
 		return err
 	}
@@ -57,17 +55,42 @@ func edit(c *Call) error {
 	defer t.Close()
 	defer enable.Lock(t)()
 	var files []*editing
-	for _, name := range names {
-		e, err := c.editingOf(ix, name, dropIn)
-		if err != nil {
-			return err
-		}
+	err = c.sources(ix, names, func(name string, s source) error {
+		e, err := c.editingOf(ix, name, s.Source, dropIn)
 		files = append(files, e)
+		return err
+	})
+	if err != nil {
+		return err
 	}
+	install := c.installEdited
 	if c.Opt.Stdin {
-		return c.installStdin(ix, files)
+		install = c.installStdin
 	}
-	return c.installEdited(ix, files)
+	if err := install(ix, files); err != nil || c.Mode() != ByManager || c.Opt.NoReload || c.Opt.DryRun {
+		return err
+	}
+	m, err := c.manager()
+	if err != nil {
+		return err
+	}
+	return reload(m)
+}
+
+// editNames are the names of the units to edit. Only a manager knows patterns.
+func (c *Call) editNames() ([]string, error) {
+	if c.Mode() != ByManager {
+		return c.mangle("to edit", c.Args, ".service")
+	}
+	m, err := c.manager()
+	if err != nil {
+		return nil, err
+	}
+	names, _, err := c.expandNames(m, c.Args, "")
+	if err == nil && len(names) == 0 {
+		err = cli.Usage("No units matched the specified patterns.")
+	}
+	return names, err
 }
 
 // dropInName is --drop-in= with its suffix.
@@ -86,11 +109,7 @@ func (c *Call) dropInName() (string, error) {
 }
 
 // editingOf finds out which file is to be written for a unit and what is in it now.
-func (c *Call) editingOf(ix *enable.Index, name, dropIn string) (*editing, error) {
-	s, err := ix.Source(name)
-	if err != nil {
-		return nil, Failure{"find fragment for '" + name + "'", err}
-	}
+func (c *Call) editingOf(ix *enable.Index, name string, s *enable.Source, dropIn string) (*editing, error) {
 	switch {
 	case s.Masked && len(s.DropIns) == 0:
 		return nil, cli.Usage("Unit '" + name + "' masked, cannot edit.")
@@ -115,10 +134,11 @@ func (c *Call) editingOf(ix *enable.Index, name, dropIn string) (*editing, error
 	if !c.Opt.Full {
 		below += ".d/" + dropIn
 	}
-	e := &editing{}
-	if e.target, err = c.configFile(ix, below); err != nil {
+	target, err := c.configFile(ix, below)
+	if err != nil {
 		return nil, err
 	}
+	e := &editing{target: target}
 	source := e.target
 	if c.Opt.Full && s.Fragment != "" {
 		source = s.Fragment
@@ -181,9 +201,7 @@ func (c *Call) install(ix *enable.Index, e *editing, text string) error {
 	if err := ix.Install(e.target, []byte(text)); err != nil {
 		return Failure{"install edited file '" + c.shown(e.target) + "'", err}
 	}
-	if !c.Opt.Quiet {
-		c.Log(term.Info, "Successfully installed edited file '"+c.shown(e.target)+"'.")
-	}
+	c.Log(term.Info, "Successfully installed edited file '"+c.shown(e.target)+"'.")
 	return nil
 }
 

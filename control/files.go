@@ -322,6 +322,9 @@ func setDefault(c *Call) error {
 	switch {
 	case err != nil || c.Opt.Quiet:
 		return err
+	}
+	c.noteKernelDefault()
+	switch {
 	case then != nil:
 		return Failure{"get default target", then}
 	case now != name:
@@ -334,6 +337,7 @@ func getDefault(c *Call) error {
 	if c.Mode() == ByManager {
 		return c.defaultByManager()
 	}
+	c.noteKernelDefault()
 	t, ix, err := c.open()
 	if err != nil {
 		return Failure{"get default target", err}

@@ -1,6 +1,7 @@
 package control
 
 import (
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,20 +14,18 @@ import (
 // listUnitFiles prints the unit files, their states and what the presets say of them.
 // The status is 1 when there are none.
 func listUnitFiles(c *Call) error {
-	if c.Mode() == ByManager {
-		return c.noManager()
-	}
 	t, ix, err := c.open()
 	if err != nil {
 		return Failure{"get unit file list", err}
 	}
 	defer t.Close()
-	files, notes, err := ix.UnitFiles(func(name string) bool {
-		return len(c.Args) == 0 || slices.ContainsFunc(c.Args, func(p string) bool { return unit.Fnmatch(p, name) })
-	})
-	c.notes(notes)
+	find := c.findUnitFiles
+	if c.Mode() == ByManager {
+		find = c.askForUnitFiles
+	}
+	files, err := find(ix)
 	if err != nil {
-		return Failure{"get unit file list", err}
+		return err
 	}
 	files = slices.DeleteFunc(files, func(f enable.UnitFile) bool {
 		return len(c.Opt.States) > 0 && !slices.Contains(c.Opt.States, string(f.State)) ||
@@ -39,6 +38,39 @@ func listUnitFiles(c *Call) error {
 		return Exit(1)
 	}
 	return nil
+}
+
+// findUnitFiles lists the unit files in the directories.
+func (c *Call) findUnitFiles(ix *enable.Index) ([]enable.UnitFile, error) {
+	files, notes, err := ix.UnitFiles(func(name string) bool {
+		return len(c.Args) == 0 || slices.ContainsFunc(c.Args, func(p string) bool { return unit.Fnmatch(p, name) })
+	})
+	c.notes(notes)
+	if err != nil {
+		return nil, Failure{"get unit file list", err}
+	}
+	return files, nil
+}
+
+// askForUnitFiles has the manager list the unit files.
+func (c *Call) askForUnitFiles(*enable.Index) ([]enable.UnitFile, error) {
+	m, err := c.manager()
+	if err != nil {
+		return nil, err
+	}
+	patterns := c.Args
+	if c.Opt.WithDeps {
+		patterns = c.withDependencies(m, patterns)
+	}
+	l, err := m.Files(c.Opt.States, patterns)
+	if err != nil {
+		return nil, Failure{"list unit files", err}
+	}
+	files := make([]enable.UnitFile, len(l))
+	for i, f := range l {
+		files[i] = enable.UnitFile{Name: path.Base(f.Path), Path: f.Path, State: enable.State(f.State)}
+	}
+	return files, nil
 }
 
 // byTypeAndName compares by the suffix and then by the name, letters of either case alike.
@@ -108,6 +140,7 @@ func (c *Call) newTable() *term.Table {
 
 func (c *Call) unitFileTable(files []enable.UnitFile) *term.Table {
 	t := c.newTable()
+	t.Joined = true
 	if c.legend() {
 		t.Head = []string{"UNIT FILE", "STATE", "PRESET"}
 	}

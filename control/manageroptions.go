@@ -5,10 +5,10 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"ctl/internal/cli"
 	"ctl/internal/clock"
-	"ctl/internal/term"
 	"ctl/internal/unit"
 )
 
@@ -23,11 +23,20 @@ func setModeIrreversible(c *Call, _ string) error { return setJobMode(c, "replac
 func setModeIgnoreDependencies(c *Call, _ string) error {
 	return setJobMode(c, "ignore-dependencies")
 }
-func setKillWhom(c *Call, v string) error      { c.Opt.KillWhom = v; return nil }
-func setVerbose(c *Call, _ string) error       { c.Opt.Verbose = true; return nil }
-func setNoAskPassword(c *Call, _ string) error { c.Opt.NoAskPassword = true; return nil }
+func setKillWhom(c *Call, v string) error       { c.Opt.KillWhom = v; return nil }
+func setReverse(c *Call, _ string) error        { c.Opt.Direction = "reverse"; return nil }
+func setBefore(c *Call, _ string) error         { c.Opt.Before, c.Opt.Direction = true, "before"; return nil }
+func setAfter(c *Call, _ string) error          { c.Opt.After, c.Opt.Direction = true, "after"; return nil }
+func setShowTypes(c *Call, _ string) error      { c.Opt.ShowTypes = true; return nil }
+func setNoWall(c *Call, _ string) error         { c.Opt.NoWall = true; return nil }
+func setMessage(c *Call, v string) error        { c.Opt.Message = v; return nil }
+func setRebootArgument(c *Call, v string) error { c.Opt.RebootArgument = v; return nil }
+func setReadOnly(c *Call, _ string) error       { c.Opt.ReadOnly = true; return nil }
+func setMkdir(c *Call, _ string) error          { c.Opt.Mkdir = true; return nil }
+func setVerbose(c *Call, _ string) error        { c.Opt.Verbose = true; return nil }
+func setNoAskPassword(c *Call, _ string) error  { c.Opt.NoAskPassword = true; return nil }
 
-func setIgnoreInhibitors(c *Call, _ string) error { c.Opt.CheckInhibitors = false; return nil }
+func setIgnoreInhibitors(c *Call, _ string) error { c.Opt.Inhibitors = No; return nil }
 
 func setLines(c *Call, v string) error {
 	n, ok := number(strings.TrimPrefix(v, "+"))
@@ -41,7 +50,14 @@ func setLines(c *Call, v string) error {
 
 func setCheckInhibitors(c *Call, v string) error {
 	yes, ok := unit.Boolean(v)
-	c.Opt.CheckInhibitors = yes
+	switch {
+	case ok && yes:
+		c.Opt.Inhibitors = Yes
+	case ok:
+		c.Opt.Inhibitors = No
+	default:
+		c.Opt.Inhibitors = Auto
+	}
 	if !ok && v != "auto" && v != "" {
 		return cli.Usage("Failed to parse tristate argument to '--check-inhibitors=': " + v)
 	}
@@ -64,7 +80,7 @@ func setKillSubgroup(c *Call, v string) error {
 	if strings.Contains("/"+v+"/", "/../") {
 		return cli.Usage("Control group sub-path '" + v + "' is not valid.")
 	}
-	c.Opt.KillSubgroup = v != ""
+	c.Opt.KillSubgroup = v
 	return nil
 }
 
@@ -144,39 +160,31 @@ func isSignal(v string) bool {
 var errWhen = errors.New("when")
 
 // when asks for a planned shutdown or calls it off.
-func (c *Call) when() error {
-	c.warnProc()
-	if c.Where.Chroot() {
-		if !c.Opt.Quiet {
-			c.Log(term.Info, "Running in chroot, ignoring request.")
-		}
-		return nil
-	}
-	return c.noManager()
-}
-
 func setWhen(c *Call, v string) error {
 	switch v {
 	case "", "show", "cancel":
 		c.Verb = "--when=" + v
 		return errWhen
 	case "auto":
-		c.Opt.When = true
+		c.Opt.When = clock.Infinity
 		return nil
 	}
-	c.Opt.When = true
-	if !isTime(v) {
+	at, err := clock.ParsePoint(v, time.Now())
+	if err != nil {
 		why := "Invalid argument"
 		if strings.HasPrefix(v, "--") {
 			why = "Numerical result out of range"
 		}
 		return cli.Usage("Failed to parse --when= argument '" + v + "': " + why)
 	}
+	c.Opt.When = max(at, 1)
 	return nil
 }
 
-func setBootLoaderMenu(_ *Call, v string) error {
-	if _, err := clock.ParseSpan(v, clock.Second); err != nil {
+func setBootLoaderMenu(c *Call, v string) error {
+	span, err := clock.ParseSpan(v, clock.Second)
+	c.Opt.LoaderMenu = span
+	if err != nil {
 		return Failure{"parse --boot-loader-menu= argument '" + v + "'", err}
 	}
 	return nil
@@ -185,8 +193,12 @@ func setBootLoaderMenu(_ *Call, v string) error {
 func setBootLoaderEntry(c *Call, v string) error {
 	if v == "help" {
 		c.Verb = "--boot-loader-entry=help"
-		return c.noManager()
+		if c.Opt.Transport == "" && !c.Where.Booted() {
+			return c.noManager()
+		}
+		return c.loaderEntries()
 	}
+	c.Opt.LoaderEntry = v
 	return nil
 }
 

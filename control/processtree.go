@@ -14,7 +14,6 @@ type processTree struct {
 	paint   painter
 	b       *strings.Builder
 	columns int // that a line of a process may take, 0 for any number
-	kernel  bool
 }
 
 // A groupNode is a control group with its processes and those below it.

@@ -29,6 +29,9 @@ type Settings struct {
 	NoWarn, NoReload, Now    bool
 	NoPager, Runtime, DryRun bool
 	Recursive, WithDeps      bool
+	Direction                string // in which list-dependencies goes, the last option of "reverse", "before", "after"
+	Before, After            bool   // jobs that list-jobs shows
+	ShowTypes                bool   // of sockets
 	Force                    int
 	PresetMode               enable.PresetMode
 	Legend                   Tristate
@@ -44,16 +47,25 @@ type Settings struct {
 	KillWhom     string
 	KillValue    bool
 	KillValueIs  int32
-	KillSubgroup bool
+	KillSubgroup string
 
-	Properties []string    // of --property=, nil if it was not given
-	OnlyValue  bool        // --value
-	What       []string    // kinds of resources that clean removes
-	Lines      *uint64     // of the journal that status shows, nil if it was not told
-	Timestamp  clock.Style // how points in time are written, Pretty unless told otherwise
+	Properties      []string    // of --property=, nil if it was not given
+	OnlyValue       bool        // --value
+	ReadOnly, Mkdir bool        // of what is mounted in a unit
+	What            []string    // kinds of resources that clean removes
+	Lines           *uint64     // of the journal that status shows, nil if it was not told
+	Timestamp       clock.Style // how points in time are written, Pretty unless told otherwise
 
-	NoAskPassword                   bool
-	When, Firmware, CheckInhibitors bool
+	NoAskPassword bool
+
+	When           uint64 // when the system is to end, microseconds since 1970; 0: now, Infinity: the login manager decides
+	Inhibitors     Tristate
+	Message        string // for all users
+	NoWall, NoSync bool
+	RebootArgument string
+	Firmware       bool   // the firmware shows its menu at the next boot
+	LoaderMenu     uint64 // for how long the boot loader shows its, microseconds, 0 for not
+	LoaderEntry    string
 }
 
 // Tristate is a switch that may not have been touched.
@@ -311,8 +323,8 @@ func setDot(c *Call, v string) error {
 	if v == "" {
 		v = "mount"
 	}
-	c.Log(term.Err, base(c.Name)+": invalid option -- '.'\n"+
-		"Hint: to specify units starting with a dash, use \"--\":\n"+
+	c.Log(term.Err, base(c.Name)+": invalid option -- '.'")
+	c.Log(term.Notice, "Hint: to specify units starting with a dash, use \"--\":\n"+
 		"      "+base(c.Name)+" [OPTIONS…] COMMAND -- -."+v+" …")
 	return Exit(1)
 }

@@ -263,7 +263,7 @@ func (w *waiting) wait(stopped bool) error {
 		}
 		if stopped && !w.Opt.Quiet && !w.Opt.NoWarn {
 			for _, n := range w.names {
-				w.warnTriggering(n)
+				w.warnTriggering(w.m, "Stopping", n, false)
 			}
 		}
 	}
@@ -302,11 +302,11 @@ func (w *waiting) waitForJobs() error {
 	return nil
 }
 
-// warnTriggering tells which units may start a unit again that is being stopped.
-func (w *waiting) warnTriggering(name string) {
-	triggering, err := w.m.ActiveTriggers(name)
+// warnTriggering tells which units may start a unit again that is being stopped, disabled or masked.
+func (c *Call) warnTriggering(m *manager.Conn, doing, name string, evenMasked bool) {
+	triggering, err := m.ActiveTriggers(name, evenMasked)
 	if err != nil || len(triggering) == 0 {
 		return
 	}
-	w.Log(term.Warning, "Stopping '"+name+"', but its triggering units are still active:\n"+strings.Join(triggering, ", "))
+	c.Log(term.Warning, doing+" '"+name+"', but its triggering units are still active:\n"+strings.Join(triggering, ", "))
 }

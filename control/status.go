@@ -17,7 +17,7 @@ func status(c *Call) error {
 	if err != nil {
 		return err
 	}
-	w := statusWriter{c: c, m: m, paint: c.painter()}
+	w := statusWriter{paper: paper{c: c}, m: m, paint: c.painter()}
 	chosen := len(c.Opt.Types) > 0 || len(c.Opt.States) > 0
 	if len(c.Args) == 0 && !chosen {
 		if err = w.system(); err == nil && c.Opt.All {
@@ -29,9 +29,9 @@ func status(c *Call) error {
 		err = w.operands()
 	}
 	if w.ellipsized && !c.Opt.Quiet {
-		w.text.WriteString("Hint: Some lines were ellipsized, use -l to show in full.\n")
+		w.WriteString("Hint: Some lines were ellipsized, use -l to show in full.\n")
 	}
-	c.page(w.text.String())
+	w.print()
 	if err == nil && w.exit != 0 {
 		err = Exit(w.exit)
 	}
@@ -40,24 +40,14 @@ func status(c *Call) error {
 
 // A statusWriter writes the pages of units, one after the other.
 type statusWriter struct {
-	c     *Call
+	paper
 	m     *manager.Conn
 	paint painter
-	text  strings.Builder
 	shown bool // whether there is a page before the next one
 	exit  Exit
 
 	ellipsized bool    // a line of a journal was
 	firstEntry *uint64 // when the journal of this boot begins, once that was asked for
-}
-
-// log says something on standard error. What was written so far comes before it, unless a pager is to show it.
-func (w *statusWriter) log(level term.Level, text string) {
-	if w.c.pager() == nil {
-		w.c.Print(w.text.String())
-		w.text.Reset()
-	}
-	w.c.Log(level, text)
 }
 
 // fails remembers the status of the first unit that is not active.
@@ -78,7 +68,8 @@ func (w *statusWriter) operands() error {
 		}
 		unit, err := w.m.UnitOf(uint32(pid))
 		if err != nil {
-			return w.noUnit(arg, err)
+			w.flush()
+			return w.c.noUnitOf(arg, err)
 		}
 		if err := w.pages([]*shownUnit{{name: unit, path: manager.UnitPath(unit), named: true}}); err != nil {
 			return err
@@ -88,6 +79,11 @@ func (w *statusWriter) operands() error {
 		return nil
 	}
 	units, globs, err := w.c.mangleNames(names, "")
+	if err == nil && w.c.Opt.WithDeps {
+		globs = nil
+		units, _, err = w.c.expandNames(w.m, names, "")
+		units = w.c.withDependencies(w.m, units)
+	}
 	if err != nil {
 		return err
 	}
@@ -101,9 +97,10 @@ func (w *statusWriter) operands() error {
 	return w.listed(globs)
 }
 
-func (w *statusWriter) noUnit(pid string, err error) error {
+// noUnitOf says why the unit of a process is not known.
+func (c *Call) noUnitOf(pid string, err error) error {
 	if errors.Is(err, syscall.ESRCH) {
-		w.log(term.Err, "PID "+pid+" doesn't exist or is already gone.")
+		c.Log(term.Err, "PID "+pid+" doesn't exist or is already gone.")
 		return Exit(1)
 	}
 	return Failure{"get unit for PID " + pid, err}
@@ -237,17 +234,17 @@ func (w *statusWriter) findLoaded(units []*shownUnit) error {
 // unit shows one unit.
 func (w *statusWriter) unit(u *shownUnit) {
 	p := u.properties
-	if p.text("LoadState") == "not-found" && p.text("ActiveState") == "inactive" {
+	if p.missing() {
 		u.journal.cancel()
 		w.log(term.Err, "Unit "+p.text("Id")+" could not be found.")
 		w.fails(4)
 		return
 	}
 	if w.shown {
-		w.text.WriteByte('\n')
+		w.WriteByte('\n')
 	}
 	w.shown = true
-	page := unitPage{c: w.c, m: w.m, paint: w.paint, b: &w.text, p: p, processes: u.processes}
+	page := unitPage{c: w.c, m: w.m, paint: w.paint, b: &w.Builder, p: p, processes: u.processes}
 	page.write()
 	w.writeJournal(u)
 	if p.flag("NeedDaemonReload") {
@@ -273,5 +270,5 @@ func (w *statusWriter) writeJournal(u *shownUnit) {
 		}
 		text += "Notice: journal has been rotated since unit was started, output may be incomplete.\n"
 	}
-	w.text.WriteString(text)
+	w.WriteString(text)
 }

@@ -34,9 +34,9 @@ func (w *statusWriter) system() error {
 	}
 	state := p.text("SystemState")
 	color := systemColor(state)
-	w.text.WriteString(w.paint.color(color, w.paint.glyph("●")) + " " + host + "\n")
+	w.WriteString(w.paint.color(color, w.paint.glyph("●")) + " " + host + "\n")
 	line := func(label, text string) {
-		w.text.WriteString(strings.Repeat(" ", 9-len(label)) + label + ": " + text + "\n")
+		w.WriteString(strings.Repeat(" ", 9-len(label)) + label + ": " + text + "\n")
 	}
 	count := func(name string) string { return decimal(value[uint32](p, name)) }
 	line("State", w.paint.color(color, state))
@@ -56,7 +56,7 @@ func (w *statusWriter) system() error {
 		shown = "/"
 	}
 	line("CGroup", shown)
-	w.c.processTree(w.paint, &w.text, group, processes, strings.Repeat(" ", 11))
+	w.c.processTree(w.paint, &w.Builder, group, processes, strings.Repeat(" ", 11))
 	w.shown = true
 	return nil
 }

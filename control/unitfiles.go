@@ -7,6 +7,7 @@ import (
 	"ctl/control/manager"
 	"ctl/enable"
 	"ctl/internal/term"
+	"ctl/internal/unit"
 )
 
 // unitFileCall is the manager's method for an operation on unit files, org.freedesktop.systemd1(5).
@@ -26,7 +27,7 @@ func (c *Call) unitFileCall(operation string, names []string) manager.Call {
 		}
 		return manager.Method("DisableUnitFilesWithFlagsAndInstallInfo", names, flags)
 	case "preset":
-		if mode := c.presetMode(); mode != "" {
+		if mode := c.presetMode(); mode != "full" {
 			return manager.Method("PresetUnitFilesWithMode", names, mode, runtime, force)
 		}
 		return manager.Method("PresetUnitFiles", names, runtime, force)
@@ -40,9 +41,28 @@ func (c *Call) unitFileCall(operation string, names []string) manager.Call {
 
 // changeByManager has the manager change unit files, and then read them.
 func (c *Call) changeByManager(operation string, names []string, explains bool) error {
+	m, err := c.manager()
+	if err != nil {
+		return err
+	}
+	if operation == "mask" || operation == "unmask" {
+		if err := c.sayMissing(m, names); err != nil {
+			return err
+		}
+	}
 	carries, err := c.askForChanges(operation+" unit", operation, c.unitFileCall(operation, names))
 	if err != nil {
 		return err
+	}
+	if !c.Opt.Quiet && !c.Opt.NoWarn {
+		for _, n := range names {
+			switch operation {
+			case "disable":
+				c.warnTriggering(m, "Disabling", n, false)
+			case "mask":
+				c.warnTriggering(m, "Masking", n, true)
+			}
+		}
 	}
 	if explains && !carries && !c.Opt.Quiet && !c.Opt.NoWarn {
 		c.Log(term.Notice, nothingToInstall)
@@ -72,7 +92,7 @@ func (c *Call) askForChanges(doing, operation string, call manager.Call) (carrie
 	return carries, err
 }
 
-// presetMode is the preset mode as the manager has it; "" is the full one.
+// presetMode is the preset mode as the manager has it.
 func (c *Call) presetMode() string {
 	switch c.Opt.PresetMode {
 	case enable.EnableOnly:
@@ -80,7 +100,37 @@ func (c *Call) presetMode() string {
 	case enable.DisableOnly:
 		return "disable-only"
 	}
-	return ""
+	return "full"
+}
+
+// sayMissing tells which of the units there are not.
+func (c *Call) sayMissing(m *manager.Conn, names []string) error {
+	for _, n := range names {
+		missing := false
+		if unit.KindOf(n) == unit.Template {
+			// A manager knows nothing of a template until there is an instance.
+			t, ix, err := c.open()
+			if err != nil {
+				return Failure{"look for " + n, err}
+			}
+			s, err := ix.Source(n)
+			t.Close()
+			if err != nil {
+				return Failure{"find fragment for '" + n + "'", err}
+			}
+			missing = s.Fragment == "" && !s.Masked
+		} else {
+			states, err := m.UnitStates([]string{n})
+			if err != nil {
+				return Failure{"get properties", err}
+			}
+			missing = states[0].Load == "not-found" && states[0].Active == "inactive"
+		}
+		if missing {
+			c.Log(term.Notice, "Unit "+n+" does not exist, proceeding anyway.")
+		}
+	}
+	return nil
 }
 
 func (c *Call) presetAllByManager() error {
@@ -103,6 +153,7 @@ func (c *Call) setDefaultByManager(name string) error {
 	if _, err := c.askForChanges("set default target", c.Verb, manager.Method("SetDefaultTarget", name, true)); err != nil || c.Opt.Quiet {
 		return err
 	}
+	c.noteKernelDefault()
 	now, err := c.askDefault()
 	if err == nil && now != name {
 		c.Log(term.Notice, "Note: \""+now+"\" is the default unit (possibly a runtime override).")
@@ -157,13 +208,18 @@ func (c *Call) nowByManager(operation string, names []string) error {
 	}
 	units := slices.Clone(names)
 	for i, n := range units {
-		units[i] = n[strings.LastIndexByte(n, '/')+1:]
+		n = n[strings.LastIndexByte(n, '/')+1:]
+		if verb == "stop" && unit.KindOf(n) == unit.Template {
+			n = strings.Replace(n, "@", "@*", 1) // all its instances that are loaded
+		}
+		units[i] = n
 	}
 	return c.startNamed(verb, units)
 }
 
 // defaultByManager prints the name of the default target.
 func (c *Call) defaultByManager() error {
+	c.noteKernelDefault()
 	name, err := c.askDefault()
 	if err != nil {
 		return err

@@ -60,16 +60,19 @@ func (w *unitPage) lines(label string, lines []string) {
 
 // dot is the sign of a unit's state, in its colour.
 func (p painter) dot(active string) string {
-	glyph := "●"
+	return p.color(activeColor(active), p.glyph(stateGlyph(active)))
+}
+
+func stateGlyph(active string) string {
 	switch active {
 	case "inactive", "maintenance":
-		glyph = "○"
+		return "○"
 	case "failed":
-		glyph = "×"
+		return "×"
 	case "reloading", "refreshing":
-		glyph = "↻"
+		return "↻"
 	}
-	return p.color(activeColor(active), p.glyph(glyph))
+	return "●"
 }
 
 func activeColor(active string) string {

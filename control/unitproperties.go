@@ -19,6 +19,11 @@ func (p unitProperties) list(name string) []string { return value[[]string](p, n
 
 func (p unitProperties) rows(name string) [][]any { return value[[][]any](p, name) }
 
+// missing tells whether there is no such unit.
+func (p unitProperties) missing() bool {
+	return p.text("LoadState") == "not-found" && p.text("ActiveState") == "inactive"
+}
+
 // number is a property that counts something, whatever its width.
 func (p unitProperties) number(name string) uint64 {
 	switch v := p[name].(type) {

@@ -1,6 +1,7 @@
 package control
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,19 +13,39 @@ import (
 
 // listUnits lists the units that are loaded.
 func listUnits(c *Call) error {
-	if c.Opt.Recursive || c.Opt.WithDeps {
-		return needsManager(c)
-	}
 	m, err := c.manager()
 	if err != nil {
 		return err
 	}
-	units, err := m.ListUnits(c.Opt.States, c.Args)
+	patterns := c.Args
+	if c.Opt.WithDeps && len(patterns) > 0 {
+		patterns = c.withDependencies(m, patterns)
+	}
+	units, err := m.ListUnits(c.Opt.States, patterns)
 	if err != nil {
 		return Failure{"list units", err}
 	}
+	if c.Opt.Recursive {
+		err := c.eachMachine(func(name string, m *manager.Conn, err error) error {
+			if err != nil {
+				c.Log(term.Err, "Failed to connect to container "+name+", ignoring: "+strerror(err))
+				return nil
+			}
+			more, err := m.ListUnits(c.Opt.States, patterns)
+			for _, u := range more {
+				u.Machine = name
+				units = append(units, u)
+			}
+			return err
+		})
+		if err != nil {
+			return Failure{"list units", err}
+		}
+	}
 	units = slices.DeleteFunc(units, func(u manager.Unit) bool { return !c.lists(u) })
-	slices.SortFunc(units, func(a, b manager.Unit) int { return byTypeAndName(a.ID, b.ID) })
+	slices.SortFunc(units, func(a, b manager.Unit) int {
+		return cmp.Or(strings.Compare(a.Machine, b.Machine), byTypeAndName(a.ID, b.ID))
+	})
 	c.printUnits(units)
 	return nil
 }
@@ -67,10 +88,10 @@ func (c *Call) printUnits(units []manager.Unit) {
 		if !c.Opt.Plain {
 			row = append(row, term.Cell{Text: mark(u, c.env.UTF8()), Color: colors.mark})
 		}
-		row = append(row, term.Cell{Text: u.ID, Color: colors.active}, term.Cell{Text: u.LoadState, Color: colors.load},
-			term.Cell{Text: u.ActiveState, Color: colors.active}, term.Cell{Text: u.Sub, Color: colors.active})
+		row = append(row, term.Cell{Text: shownName(u), Color: colors.active}, term.Cell{Text: u.LoadState, Color: colors.load},
+			term.Cell{Text: u.ActiveState, Color: colors.active}, term.Cell{Text: u.Sub, Color: colors.sub})
 		if jobs {
-			row = append(row, term.Cell{Text: orDash(u.JobType)})
+			row = append(row, term.Cell{Text: u.JobType})
 		}
 		t.Rows = append(t.Rows, append(row, term.Cell{Text: u.Description}))
 		t.Last = append(t.Last, i+1 < len(units) && unit.Type(units[i+1].ID) != unit.Type(u.ID))
@@ -82,17 +103,18 @@ func (c *Call) printUnits(units []manager.Unit) {
 	c.page(out)
 }
 
-func orDash(s string) string {
-	if s == "" {
-		return "-"
+// shownName is the name of a unit, that of its machine before it.
+func shownName(u manager.Unit) string {
+	if u.Machine == "" {
+		return u.ID
 	}
-	return s
+	return u.Machine + ":" + u.ID
 }
 
 // mark is the dot before units that need attention.
 func mark(u manager.Unit, utf8 bool) string {
 	switch {
-	case slices.Contains([]string{"error", "not-found", "bad-setting", "masked"}, u.LoadState), u.ActiveState == "failed":
+	case slices.Contains([]string{"error", "not-found", "bad-setting", "masked"}, u.LoadState), u.ActiveState == "failed", changing(u):
 		if utf8 {
 			return "●"
 		}
@@ -101,17 +123,22 @@ func mark(u manager.Unit, utf8 bool) string {
 	return " "
 }
 
+// changing tells whether a unit is on its way to another state.
+func changing(u manager.Unit) bool {
+	switch u.ActiveState {
+	case "activating", "deactivating", "reloading", "refreshing", "maintenance":
+		return true
+	}
+	return false
+}
+
 func unitObjects(units []manager.Unit, jobs bool) []term.Value {
 	rows := make([]term.Value, 0, len(units))
 	for _, u := range units {
-		o := term.Object{{Name: "unit", Value: u.ID}, {Name: "load", Value: u.LoadState},
+		o := term.Object{{Name: "unit", Value: shownName(u)}, {Name: "load", Value: u.LoadState},
 			{Name: "active", Value: u.ActiveState}, {Name: "sub", Value: u.Sub}}
 		if jobs {
-			var job term.Value
-			if u.JobType != "" {
-				job = u.JobType
-			}
-			o = append(o, term.Member{Name: "job", Value: job})
+			o = append(o, term.Member{Name: "job", Value: u.JobType})
 		}
 		rows = append(rows, append(o, term.Member{Name: "description", Value: u.Description}))
 	}
@@ -119,18 +146,30 @@ func unitObjects(units []manager.Unit, jobs bool) []term.Value {
 }
 
 // A unitColor is how the parts of a unit's line are coloured.
-type unitColor struct{ mark, load, active string }
+type unitColor struct{ mark, load, active, sub string }
 
 func unitColors(u manager.Unit) unitColor {
+	var c unitColor
 	switch {
 	case u.ActiveState == "failed":
-		return unitColor{mark: term.Red, active: term.Red}
-	case u.LoadState == "not-found":
-		return unitColor{mark: term.Yellow, load: term.Yellow}
-	case mark(u, true) != " ":
-		return unitColor{mark: term.Red, load: term.Red}
+		c = unitColor{term.Red, "", term.Red, term.Red}
+	case u.ActiveState == "inactive":
+		c = unitColor{"", "", term.Grey, term.Grey}
+	case changing(u):
+		c = unitColor{term.Bold, "", term.Bold, term.Bold}
+	case u.Sub == "exited", u.Sub == "dead":
+		c.sub = term.Grey
 	}
-	return unitColor{}
+	switch u.LoadState {
+	case "not-found":
+		c.mark, c.load = term.Yellow, term.Yellow
+	case "error", "bad-setting", "masked":
+		c.load = term.Red
+		if u.ActiveState == "inactive" {
+			c.mark = term.Yellow
+		}
+	}
+	return c
 }
 
 // unitLegend explains the columns, counts the units and says where the others are.

@@ -55,6 +55,24 @@ func (ix *Index) Source(name string) (*Source, error) {
 	return s, nil
 }
 
+// Masks tells of each drop-in whether it is there only to hide others.
+func (ix *Index) Masks(paths []string) []DropIn {
+	var l []DropIn
+	for _, p := range paths {
+		st, err := ix.tree.Stat(p)
+		l = append(l, DropIn{p, err == nil && null(st)})
+	}
+	return l
+}
+
+// Resolved is the path that p leads to, links followed; p itself if that cannot be told.
+func (ix *Index) Resolved(p string) string {
+	if r, err := ix.tree.Resolve(p, true); err == nil {
+		return r
+	}
+	return p
+}
+
 // fragment follows names and links to the main file.
 func (ix *Index) fragment(s *Source) error {
 	for range maxHops {

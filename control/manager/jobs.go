@@ -13,6 +13,23 @@ type Job struct {
 	Unit     string
 	UnitPath ObjectPath
 	Type     string // "start", "stop", ...
+	State    string // "running", "waiting", of those that are listed
+}
+
+// Jobs calls a method that lists jobs: ListJobs, GetJobAfter, GetJobBefore.
+func (c *Conn) Jobs(method string, args ...any) ([]Job, error) {
+	rows, err := Ask[[][]any](c, method, args...)
+	if err != nil {
+		return nil, err
+	}
+	l := make([]Job, len(rows))
+	for i, r := range rows {
+		j := &l[i]
+		if !Scan(r, &j.ID, &j.Unit, &j.Type, &j.State, &j.Path, &j.UnitPath) {
+			return nil, syscall.EBADMSG
+		}
+	}
+	return l, nil
 }
 
 // jobMethods are the methods that queue a job of a type, org.freedesktop.systemd1(5).

@@ -142,7 +142,8 @@ func isSelf(login string) bool {
 	return err == nil && u.Username == login
 }
 
-// leaderOf is the first process of a container that systemd-machined knows. EHOSTDOWN: it knows none.
+// leaderOf is the first process of a container that systemd-machined knows. EHOSTDOWN: it knows none; EMEDIUMTYPE: it
+// is no container; ESRCH: it has ended.
 func leaderOf(machine string) (string, error) {
 	data, err := os.ReadFile("/run/systemd/machines/" + machine)
 	if errors.Is(err, os.ErrNotExist) {
@@ -161,8 +162,12 @@ func leaderOf(machine string) (string, error) {
 			class = v
 		}
 	}
-	if class != "container" || strings.Trim(leader, "0123456789") != "" || leader == "" {
-		return "", syscall.EIO
+	pid, err := strconv.Atoi(leader)
+	switch {
+	case class != "container":
+		return "", syscall.EMEDIUMTYPE
+	case err != nil || pid <= 0 || syscall.Kill(pid, 0) == syscall.ESRCH:
+		return "", syscall.ESRCH
 	}
 	return leader, nil
 }

@@ -14,6 +14,7 @@ type Unit struct {
 	JobID                       uint32
 	JobType                     string
 	JobPath                     ObjectPath
+	Machine                     string // whose unit it is, "" for the manager's own
 }
 
 // ListUnits lists the loaded units whose load, active or sub state is one of states, and whose
@@ -121,10 +122,11 @@ func (c *Conn) NeedsReload(name string) bool {
 	return err == nil && p.Bool()
 }
 
-// ActiveTriggers are the units that start this one when something happens, and are active.
-func (c *Conn) ActiveTriggers(name string) ([]string, error) {
+// ActiveTriggers are the units that start this one when something happens, and are active. They can do nothing to a
+// masked one, which has none unless asked for.
+func (c *Conn) ActiveTriggers(name string, evenMasked bool) ([]string, error) {
 	load, err := c.Property(UnitPath(name), UnitInterface, "LoadState")
-	if err != nil || load.Text() == "masked" {
+	if err != nil || load.Text() == "masked" && !evenMasked {
 		return nil, err
 	}
 	by, err := c.Property(UnitPath(name), UnitInterface, "TriggeredBy")

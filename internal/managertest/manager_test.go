@@ -17,7 +17,8 @@ import (
 )
 
 // TestVerbs runs the lists of testdata. A line is a command line without the program's name; one that begins
-// with "! " is run by a shell, to prepare what comes next, and one that begins with "tty:80 " on a terminal with 80 columns.
+// with "! " is run by a shell, to prepare what comes next, one that begins with "tty:80 " on a terminal with 80 columns,
+// one that begins with "as:halt " under that name.
 func TestVerbs(t *testing.T) {
 	m := oracle.Boot(t, "testdata/files")
 	lists, err := filepath.Glob("testdata/*.txt")
@@ -48,12 +49,17 @@ var volatile = [...]struct {
 	what *regexp.Regexp
 	as   string
 }{
-	{regexp.MustCompile(`job [0-9]+ `), "job N "},
+
 	{regexp.MustCompile(`[A-Z][a-z]{2} [0-9-]{10} [0-9:]{8}(\.[0-9]{6})? UTC`), "TIME$1"},
 	{regexp.MustCompile(`@[0-9]{10}\b`), "@TIME"},
 	{regexp.MustCompile(`TIME\.[0-9]{6}`), "TIME.USEC"},
 	{regexp.MustCompile(`(?m)^((\w*TimestampMonotonic|NextElapseUSecMonotonic|InvocationID|ControlGroupId)=).*`), "${1}N"},
 	{regexp.MustCompile(`(?m)^((Memory(Current|Peak|Available)|CPUUsageNSec|\w*PID|ReloadCount|NNames|NInstalledJobs|NFailedJobs)=)[0-9]+`), "${1}N"},
+	{regexp.MustCompile(`("(next|left|last|passed)" : )[1-9][0-9]*`), "${1}N"},
+	{regexp.MustCompile(`(?m)^[0-9]+ +`), "N "},
+	{regexp.MustCompile(`JOB *(\x1b\[0m)?`), "JOB$1"},
+	{regexp.MustCompile(`job [0-9]+ `), "job N "},
+	{regexp.MustCompile(`\(PID [0-9]+`), "(PID N"},
 	{regexp.MustCompile(`pid=[0-9]+`), "pid=N"},
 	{regexp.MustCompile(`(Main PID: |Process: |(Control|Cntrl) PID: |Job: |TIME\S*; |TIME\S* UTC; |@TIME; )[0-9]+`), "${1}N"},
 	{regexp.MustCompile(`N(min|s|ms|us|h)( [0-9]+(min|s|ms|us|h))? (ago|left)`), "SPAN $4"},
@@ -100,7 +106,12 @@ func transcript(t *testing.T, m *oracle.Machine, program string, lines []string)
 			}
 			line = args
 		}
-		r := m.RunOnTerminal(t, program+" "+line, columns)
+		command := program + " " + line
+		if rest, other := strings.CutPrefix(line, "as:"); other {
+			name, args, _ := strings.Cut(rest, " ")
+			command = "SYSTEMD_INVOKED_AS=" + name + " " + program + " " + args
+		}
+		r := m.RunOnTerminal(t, command, columns)
 		r.Stdout, r.Stderr = settled(r.Stdout), settled(r.Stderr)
 		all = append(all, r)
 	}

@@ -20,8 +20,15 @@ const packages = "systemd,systemd-sysv,dbus,dbus-user-session,cron,rsyslog,init-
 // takes root, Debian's mirror and half a minute. Nobody may change it.
 var Tree = sync.OnceValues(func() (string, error) { return makeTree("forky", packages) })
 
+// TreeWith is a tree like Tree, in which apt has everything at hand to install packages, words separated by blanks, without a
+// network.
+func TreeWith(name, downloaded string) (string, error) {
+	return makeTree(name, packages, "--skip=cleanup/apt",
+		`--customize-hook=APT_CONFIG="$MMDEBSTRAP_APT_CONFIG" apt-get install --yes --download-only --no-install-recommends `+downloaded)
+}
+
 // makeTree runs mmdebstrap, under a lock, for other test processes want the tree too.
-func makeTree(name, include string) (string, error) {
+func makeTree(name, include string, args ...string) (string, error) {
 	dir := filepath.Join(Cache(), name)
 	if _, err := os.Stat(filepath.Join(dir, "usr/bin/systemctl")); err == nil {
 		return dir, nil
@@ -43,7 +50,7 @@ func makeTree(name, include string) (string, error) {
 	if _, err := os.Stat(filepath.Join(dir, "usr/bin/systemctl")); err == nil {
 		return dir, nil
 	}
-	if err := Debootstrap(dir+".new", include); err != nil {
+	if err := Debootstrap(dir+".new", include, args...); err != nil {
 		return "", err
 	}
 	return dir, os.Rename(dir+".new", dir)

@@ -26,6 +26,8 @@ type Machine struct {
 	leader int    // the PID of its PID 1
 	group  string // its cgroup, below the root of each hierarchy
 	shell  *os.File
+	ended  chan struct{}
+	exit   int // the status of systemd-nspawn(1), once it has ended
 	env    []string
 }
 
@@ -62,10 +64,16 @@ exec systemd-nspawn --keep-unit --register=no --private-network --notify-ready=y
 // files, if it is not "". It ends with the test.
 func Boot(t testing.TB, files string) *Machine {
 	t.Helper()
-	NeedRoot(t, "booting a container")
 	tree, err := Tree()
 	Require(t, err)
-	_, err = installPackage("systemd-nspawn", "systemd-container")
+	return BootTree(t, tree, files)
+}
+
+// BootTree is Boot of another tree than Tree.
+func BootTree(t testing.TB, tree, files string) *Machine {
+	t.Helper()
+	NeedRoot(t, "booting a container")
+	_, err := installPackage("systemd-nspawn", "systemd-container")
 	Require(t, err)
 	bin, err := Ctl()
 	if err != nil {
@@ -123,13 +131,14 @@ func (m *Machine) boot(t testing.TB, top, dir string) error {
 	if err := cmd.Start(); err != nil {
 		return err
 	}
-	ended := make(chan struct{})
+	m.ended = make(chan struct{})
 	go func() {
 		_ = cmd.Wait()
+		m.exit = cmd.ProcessState.ExitCode()
 		notify.Close() // nobody will write
-		close(ended)
+		close(m.ended)
 	}()
-	t.Cleanup(func() { m.end(t, top, ended) })
+	t.Cleanup(func() { m.end(t, top) })
 	if err := m.await(notify); err != nil {
 		said, _ := os.ReadFile(dir + "/log")
 		return fmt.Errorf("%w: %s", err, tail(said))
@@ -182,13 +191,25 @@ func (m *Machine) await(notify *net.UnixConn) error {
 	}
 }
 
+// Ended waits until the machine has ended by itself and returns the status that systemd-nspawn(1) ended with, that of
+// the machine or 0.
+func (m *Machine) Ended(t testing.TB) int {
+	t.Helper()
+	select {
+	case <-m.ended:
+	case <-time.After(bootLimit):
+		t.Fatal("the machine goes on")
+	}
+	return m.exit
+}
+
 // end kills all processes of the machine and waits until they are gone.
-func (m *Machine) end(t testing.TB, top string, ended <-chan struct{}) {
+func (m *Machine) end(t testing.TB, top string) {
 	group := filepath.Join(top, m.group)
 	if err := os.WriteFile(group+"/cgroup.kill", []byte("1"), 0); err != nil {
 		t.Errorf("kill the machine: %v", err)
 	}
-	<-ended
+	<-m.ended
 	if m.shell != nil {
 		m.shell.Close()
 	}

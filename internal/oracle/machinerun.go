@@ -20,7 +20,7 @@ func (m *Machine) Run(t testing.TB, script string) Result {
 // RunOnTerminal is Run on a terminal with so many columns, 0 for none. What comes out of it is all in Stdout.
 func (m *Machine) RunOnTerminal(t testing.TB, script string, columns int) Result {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), longest)
+	ctx, cancel := context.WithTimeout(context.Background(), longestScript)
 	defer cancel()
 	cmd := m.command(ctx, script)
 	var out, errs bytes.Buffer

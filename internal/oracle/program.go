@@ -123,6 +123,9 @@ type Result struct {
 // longest is how long a call may take; the reference hangs on some trees.
 const longest = 30 * time.Second
 
+// longestScript is how long a command in a machine may take; apt-get takes half a minute.
+const longestScript = 4 * time.Minute
+
 // Run calls the program in dir with a clean environment and env added. Its standard input is empty.
 func (p Program) Run(t testing.TB, dir string, env []string, args ...string) Result {
 	t.Helper()

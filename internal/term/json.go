@@ -57,6 +57,8 @@ func scalar(b *strings.Builder, v Value) {
 		b.WriteString(strconv.FormatBool(v))
 	case int:
 		b.WriteString(strconv.Itoa(v))
+	case uint64:
+		b.WriteString(strconv.FormatUint(v, 10))
 	case string:
 		quote(b, v)
 	}

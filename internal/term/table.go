@@ -9,21 +9,24 @@ import (
 type Cell struct {
 	Text  string
 	Color string // an escape sequence, or ""
+	Right bool   // aligned
 }
 
 // A Table is rows of cells in columns as wide as their widest cell.
 type Table struct {
 	Head []string
 	Rows [][]Cell
-	// Last marks rows below which a group ends; they are underlined in colour.
-	Last   []bool
+	// Last marks rows below which a group ends; they are underlined where there is colour.
+	Last []bool
+	// Joined has the colour of a cell in the gap after it too, and in the line below it.
+	Joined bool
 	Colors bool
 	Width  int // of the terminal; 0: lines are as long as they are
 	ASCII  bool
 }
 
-// String lays the table out: columns left-aligned and separated by one space, no
-// blanks at the ends of lines. A header is shown when there is one.
+// String lays the table out: columns left-aligned, unless cells say otherwise, and separated by one space, no
+// blanks at the ends of lines. A header, aligned as the first row, is shown when there is one.
 func (t *Table) String() string {
 	widths := t.widths()
 	var b strings.Builder
@@ -35,7 +38,7 @@ func (t *Table) String() string {
 	if t.Head != nil {
 		cells := make([]Cell, len(t.Head))
 		for i, h := range t.Head {
-			cells[i] = Cell{Text: h}
+			cells[i] = Cell{Text: h, Right: len(t.Rows) > 0 && i < len(t.Rows[0]) && t.Rows[0][i].Right}
 		}
 		t.line(&b, cells, widths, underline)
 	}
@@ -43,6 +46,9 @@ func (t *Table) String() string {
 		under := ""
 		if t.Last != nil && t.Last[i] {
 			under = underlineRow
+			if !t.Joined {
+				under = underlineGrey
+			}
 		}
 		t.line(&b, r, widths, under)
 	}
@@ -65,35 +71,60 @@ func (t *Table) widths() []int {
 			grow(i, c.Text)
 		}
 	}
-	total := len(widths) - 1
-	for _, w := range widths {
-		total += w
-	}
-	// What does not fit is taken from the first column, the only one of any length.
-	if t.Width > 0 && total > t.Width && len(widths) > 0 {
-		widths[0] = max(widths[0]-(total-t.Width), 1)
+	if t.Width > 0 {
+		shrink(widths, t.Width-(len(widths)-1))
 	}
 	return widths
+}
+
+// shrink makes columns narrower until they take total columns of the terminal: each gets the same share, but those
+// that need less no more than that.
+func shrink(widths []int, total int) {
+	sum := 0
+	for _, w := range widths {
+		sum += w
+	}
+	if sum <= total {
+		return
+	}
+	done := make([]bool, len(widths))
+	left := len(widths) // columns whose width is not decided
+	spare := max(total-left, 0)
+	decide := func(i, w int) {
+		spare -= w - 1
+		widths[i] = w
+		done[i] = true
+		left--
+	}
+	for again := true; again; {
+		again = false
+		for i, w := range widths {
+			if !done[i] && 1+spare/left >= w {
+				decide(i, w)
+				again = true
+			}
+		}
+	}
+	for i := range widths {
+		if !done[i] {
+			decide(i, 1+spare/left)
+		}
+	}
 }
 
 func (t *Table) line(b *strings.Builder, cells []Cell, widths []int, under string) {
 	for i, c := range cells {
 		text := Ellipsize(c.Text, widths[i], t.ASCII)
 		last := i == len(cells)-1
-		pad := widths[i] - Width(text)
-		open := ""
-		if t.Colors {
-			if c.Color != "" {
-				open = c.Color
-			}
-			if under != "" {
-				if open == "" {
-					open = under
-				} else {
-					open = underlined(open)
-				}
-			}
+		pad := 0
+		if w := Width(text); w < widths[i] {
+			// The reference pads what a tab is in as if that took one column.
+			pad = widths[i] - w + (tab-1)*strings.Count(text, "\t")
 		}
+		if c.Right {
+			text, pad = strings.Repeat(" ", pad)+text, 0
+		}
+		open, gap := t.sequences(c.Color, under)
 		if last && open == "" {
 			b.WriteString(text)
 			break
@@ -107,14 +138,31 @@ func (t *Table) line(b *strings.Builder, cells []Cell, widths []int, under strin
 			b.WriteString(Plain)
 		}
 		if !last {
-			b.WriteString(open)
+			b.WriteString(gap)
 			b.WriteByte(' ')
-			if open != "" {
+			if gap != "" {
 				b.WriteString(Plain)
 			}
 		}
 	}
 	b.WriteByte('\n')
+}
+
+// sequences are what begins a cell and the gap after it.
+func (t *Table) sequences(color, under string) (cell, gap string) {
+	switch {
+	case !t.Colors:
+		return "", ""
+	case under == "" && t.Joined:
+		return color, color
+	case under == "":
+		return color, ""
+	case !t.Joined:
+		return color + under, under
+	case color != "":
+		under = underlined(color)
+	}
+	return under, under
 }
 
 // underlined is the sequence of a colour with an underline added.
@@ -125,23 +173,42 @@ func underlined(c string) string {
 	return strings.ReplaceAll(c, "[0;", "[0;4;")
 }
 
+// tab is how many columns a tab is said to take.
+const tab = 8
+
 // Width is the number of columns that s takes on a terminal.
 func Width(s string) int {
+	n := len(s)
 	for i := range len(s) {
 		if s[i] >= utf8.RuneSelf {
 			return wide(s)
 		}
+		if s[i] == '\t' {
+			n += tab - 1
+		}
 	}
-	return len(s)
+	return n
+}
+
+// Paint writes a line below the table in a colour.
+func (t *Table) Paint(color, text string) string {
+	if !t.Colors || color == "" {
+		return text
+	}
+	return color + text + Plain
 }
 
 func wide(s string) int {
 	n := 0
 	for _, r := range s {
-		if isWide(r) {
+		switch {
+		case r == '\t':
+			n += tab
+		case isWide(r):
+			n += 2
+		default:
 			n++
 		}
-		n++
 	}
 	return n
 }
@@ -166,6 +233,9 @@ func Ellipsize(s string, width int, ascii bool) string {
 	n := 0
 	for i, r := range s {
 		w := Width(string(r))
+		if r == '\t' {
+			w = 1 // as it is padded
+		}
 		if n+w > keep {
 			return s[:i] + dots
 		}

@@ -94,6 +94,7 @@ const (
 	Blue   = "\x1b[0;94m"
 	Plain  = "\x1b[0m"
 
-	underline    = "\x1b[4m"   // of headers
-	underlineRow = "\x1b[0;4m" // of rows
+	underline     = "\x1b[4m"               // of headers
+	underlineRow  = "\x1b[0;4m"             // of rows
+	underlineGrey = "\x1b[4m\x1b[58:5:245m" // of rows, for terminals that have 256 colours
 )

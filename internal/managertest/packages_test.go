@@ -1,0 +1,60 @@
+package managertest
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"ctl/internal/oracle"
+)
+
+// services are packages whose maintainer scripts start, stop, enable and mask services.
+const services = "openssh-server cron rsyslog chrony redis-server memcached avahi-daemon haveged smartmontools fail2ban acct " +
+	"anacron logrotate acpid vsftpd at sysstat rpcbind uuid-runtime lighttpd"
+
+// TestPackages installs service packages on a running system and purges them, with the real systemctl and with ctl in its
+// place, and compares what was said, the links, and the state of each unit.
+func TestPackages(t *testing.T) {
+	tree, err := oracle.TreeWith("services", services)
+	oracle.Require(t, err)
+	want := packages(t, tree, ":")
+	got := packages(t, tree, "cp --remove-destination /ctl/systemctl /usr/bin/systemctl")
+	if len(want[0]) < 2000 {
+		t.Fatalf("the reference shows only this:\n%s", want[0])
+	}
+	for i := range want {
+		if d := cmp.Diff(want[i], got[i]); d != "" {
+			t.Errorf("- the reference, + ctl\n%s", d)
+		}
+	}
+}
+
+// state shows the links of /etc/systemd and the units.
+const state = `find /etc/systemd -type l -printf '%p → %l\n' | sort
+systemctl list-units -a --plain --no-legend --type=service,socket,timer,target,path | awk '{ print $1, $2, $3, $4 }' | sort
+systemctl is-system-running`
+
+// packages is the state after the installation and after the removal, with what systemctl said meanwhile.
+func packages(t *testing.T, tree, prepare string) (states [2]string) {
+	t.Helper()
+	m := oracle.BootTree(t, tree, "")
+	m.Shell(t, prepare)
+	for i, apt := range [...]string{"install --no-download --no-install-recommends " + services, "purge --autoremove " + services} {
+		r := m.Run(t, "DEBIAN_FRONTEND=noninteractive apt-get -y -o Dpkg::Use-Pty=0 -o Dpkg::Options::=--force-unsafe-io "+apt)
+		if r.Exit != 0 {
+			t.Fatalf("apt-get %s: %d\n%s%s", apt, r.Exit, r.Stdout, r.Stderr)
+		}
+		var said []string
+		for line := range strings.Lines(r.Stdout + r.Stderr) {
+			if strings.Contains(line, "symlink") || strings.Contains(line, "Removed '") || strings.Contains(line, "ailed") {
+				said = append(said, line)
+			}
+		}
+		slices.Sort(said)
+		// What a service does of its own accord has an end, but not a known time.
+		states[i] = strings.Join(said, "") + m.Run(t, "systemctl is-system-running --wait >/dev/null; "+state).Stdout
+	}
+	return states
+}
