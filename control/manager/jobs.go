@@ -72,7 +72,11 @@ func (c *Conn) EnqueueMany(units []string, jobType, mode string) ([]Job, error) 
 
 // EnqueueMarked queues jobs for all units that are marked for one.
 func (c *Conn) EnqueueMarked() ([]ObjectPath, error) {
-	l, err := Ask[[]string](c, "EnqueueMarkedJobs")
+	reply, err := c.Manager("EnqueueMarkedJobs")
+	if l, err := first[[]ObjectPath](reply, err); err == nil {
+		return l, nil
+	}
+	l, err := first[[]string](reply, err) // as the interface is described
 	paths := make([]ObjectPath, len(l))
 	for i, p := range l {
 		paths[i] = ObjectPath(p)

@@ -36,7 +36,6 @@ var faults = [...]fault{
 	{name: "nothing in the reply", serve: answers(func(p *peer, c call) { p.reply(c, "", nil) }), nonsense: true},
 	{name: "a number for all", serve: answers(func(p *peer, c call) { p.reply(c, "u", []byte{1, 2, 3, 4}) }), nonsense: true},
 	{name: "a string for all", serve: answers(func(p *peer, c call) { p.reply(c, "s", text("hello")) }), nonsense: true},
-	{name: "a path for all", serve: answers(func(p *peer, c call) { p.reply(c, "o", text("/hello")) }), nonsense: true},
 	{name: "a variant for all", serve: answers(func(p *peer, c call) { p.reply(c, "v", variant("hello")) }), nonsense: true},
 	{name: "a list for all", serve: answers(func(p *peer, c call) { p.reply(c, "as", []byte{0, 0, 0, 0}) }), nonsense: true},
 	{name: "a body too short", serve: answers(func(p *peer, c call) { p.reply(c, "s", []byte{200, 0, 0, 0, 'a', 0}) }), nonsense: true},
