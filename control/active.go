@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"ctl/internal/cli"
+	"ctl/internal/term"
 )
 
 // activeStates are the states of a unit, org.freedesktop.systemd1(5).
@@ -47,6 +48,7 @@ func (c *Call) checkUnits(good []string, otherwise Exit) error {
 		return err
 	}
 	found, fulfilled := false, false
+	shown := []term.Value{}
 	states, err := m.UnitStates(names)
 	if err != nil {
 		return Failure{"retrieve unit state", err}
@@ -55,11 +57,15 @@ func (c *Call) checkUnits(good []string, otherwise Exit) error {
 		if !slices.Contains(activeStates[:], s.Active) {
 			return cli.Usage("Invalid unit state '" + s.Active + "' for: " + names[i])
 		}
-		if !c.Opt.Quiet {
+		shown = append(shown, term.Object{{Name: "unit", Value: names[i]}, {Name: "active", Value: s.Active}, {Name: "load", Value: s.Load}})
+		if !c.Opt.Quiet && !c.moreJSON() {
 			c.Print(s.Active + "\n")
 		}
 		fulfilled = fulfilled || slices.Contains(good, s.Active)
 		found = found || s.Load != "not-found"
+	}
+	if c.moreJSON() && !c.Opt.Quiet {
+		c.Print(c.Opt.JSON.Format(shown))
 	}
 	switch {
 	case fulfilled:

@@ -157,6 +157,18 @@ func listDependencies(c *Call) error {
 	if err := t.learn(names); err != nil {
 		return Failure{"get properties of " + names[0], err}
 	}
+	if c.moreJSON() {
+		l := []term.Value{}
+		for _, n := range names {
+			o, err := t.object(n)
+			if err != nil {
+				return err
+			}
+			l = append(l, o)
+		}
+		c.Print(c.Opt.JSON.Format(l))
+		return nil
+	}
 	for i, n := range names {
 		if i > 0 {
 			t.b.WriteByte('\n')

@@ -5,12 +5,14 @@ import (
 
 	"ctl/control/manager"
 	"ctl/enable"
+	"ctl/internal/term"
 )
 
 // sayStates prints what state says of each unit file, with --full also its links, and
 // ends as isEnabled has to.
 func (c *Call) sayStates(names []string, state func(name string) (enable.State, error), links func(name string) ([]string, error)) error {
 	enabled, found := false, false
+	shown := []term.Value{}
 	for _, name := range names {
 		s, err := state(name)
 		switch {
@@ -22,7 +24,8 @@ func (c *Call) sayStates(names []string, state func(name string) (enable.State, 
 			found = true
 		}
 		enabled = enabled || isEnabledState(s)
-		if c.Opt.Quiet {
+		shown = append(shown, term.Object{{Name: "unit_file", Value: name}, {Name: "state", Value: string(s)}})
+		if c.Opt.Quiet || c.moreJSON() {
 			continue
 		}
 		c.Print(string(s) + "\n")
@@ -36,6 +39,9 @@ func (c *Call) sayStates(names []string, state func(name string) (enable.State, 
 		for _, p := range l {
 			c.Print("  " + p + "\n")
 		}
+	}
+	if c.moreJSON() && !c.Opt.Quiet {
+		c.Print(c.Opt.JSON.Format(shown))
 	}
 	switch {
 	case enabled:

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"ctl/control/manager"
+	"ctl/internal/term"
 )
 
 // show prints properties of the manager, of jobs and of units.
@@ -23,6 +24,7 @@ func show(c *Call) error {
 		calls[i] = manager.GetAll(o.path, o.iface)
 	}
 	var text strings.Builder
+	shown := []term.Value{}
 	w := propertyWriter{opt: &c.Opt, b: &text}
 	err = m.Each(calls, func(i int, reply []any, err error) error {
 		var l []manager.Property
@@ -32,6 +34,10 @@ func show(c *Call) error {
 		if err != nil {
 			return Failure{"get properties", err}
 		}
+		if c.moreJSON() {
+			shown = append(shown, w.object(l))
+			return nil
+		}
 		if i > 0 {
 			text.WriteByte('\n')
 		}
@@ -40,7 +46,10 @@ func show(c *Call) error {
 		}
 		return nil
 	})
-	if text.Len() > 0 {
+	switch {
+	case c.moreJSON() && err == nil:
+		c.Print(c.Opt.JSON.Format(shown))
+	case text.Len() > 0:
 		c.page(text.String())
 	}
 	return err

@@ -28,6 +28,9 @@ func status(c *Call) error {
 	} else {
 		err = w.operands()
 	}
+	if c.moreJSON() && err == nil && (chosen || len(c.Args) > 0) {
+		w.WriteString(c.Opt.JSON.Format(w.objects))
+	}
 	if w.ellipsized && !c.Opt.Quiet {
 		w.WriteString("Hint: Some lines were ellipsized, use -l to show in full.\n")
 	}
@@ -46,8 +49,9 @@ type statusWriter struct {
 	shown bool // whether there is a page before the next one
 	exit  Exit
 
-	ellipsized bool    // a line of a journal was
-	firstEntry *uint64 // when the journal of this boot begins, once that was asked for
+	objects    []term.Value // instead of pages
+	ellipsized bool         // a line of a journal was
+	firstEntry *uint64      // when the journal of this boot begins, once that was asked for
 }
 
 // fails remembers the status of the first unit that is not active.
@@ -240,6 +244,12 @@ func (w *statusWriter) unit(u *shownUnit) {
 		w.fails(4)
 		return
 	}
+	if w.c.moreJSON() {
+		u.journal.cancel()
+		w.objects = append(w.objects, statusObject(p, u.processes))
+		w.judge(p)
+		return
+	}
 	if w.shown {
 		w.WriteByte('\n')
 	}
@@ -250,6 +260,11 @@ func (w *statusWriter) unit(u *shownUnit) {
 	if p.flag("NeedDaemonReload") {
 		w.log(term.Warning, w.c.changedOnDisk(p.text("Id")))
 	}
+	w.judge(p)
+}
+
+// judge remembers whether the unit is active.
+func (w *statusWriter) judge(p unitProperties) {
 	switch p.text("ActiveState") {
 	case "active", "reloading", "refreshing":
 	default:
