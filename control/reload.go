@@ -66,7 +66,7 @@ func isSystemRunning(c *Call) error {
 		}
 		return Exit(1)
 	}
-	m, err := c.connect(c.Opt.Wait)
+	m, err := c.manager() // a bus may not be there yet
 	if err != nil {
 		return err
 	}
