@@ -87,11 +87,8 @@ func (c *Call) unitsOfType(m *manager.Conn, kind string) ([]manager.Unit, error)
 	if err != nil {
 		return nil, err
 	}
-	units, err := m.ListUnits(c.Opt.States, append(names, globs...))
-	if err != nil {
-		return nil, Failure{"list units", err}
-	}
-	return slices.DeleteFunc(units, func(u manager.Unit) bool { return unit.Type(u.ID) != kind || !c.lists(u) }), nil
+	units, err := c.listed(m, append(names, globs...))
+	return slices.DeleteFunc(units, func(u manager.Unit) bool { return unit.Type(u.ID) != kind }), err
 }
 
 // A question asks for a property of a unit.

@@ -50,16 +50,12 @@ func helpUnits(c *Call) error {
 
 // unitsOrPIDs are the units that the operands name, those of processes first.
 func (c *Call) unitsOrPIDs(m *manager.Conn) ([]string, error) {
-	var units, names []string
-	for _, arg := range c.Args {
-		pid, err := strconv.ParseUint(arg, 10, 32)
+	var units []string
+	pids, names := c.numbers()
+	for _, pid := range pids {
+		unit, err := c.unitOf(m, pid)
 		if err != nil {
-			names = append(names, arg)
-			continue
-		}
-		unit, err := m.UnitOf(uint32(pid))
-		if err != nil {
-			return nil, c.noUnitOf(arg, err)
+			return nil, err
 		}
 		units = append(units, unit)
 	}

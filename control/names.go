@@ -1,6 +1,9 @@
 package control
 
 import (
+	"cmp"
+	"slices"
+	"strconv"
 	"strings"
 
 	"ctl/control/manager"
@@ -25,6 +28,39 @@ func (c *Call) expandNames(m *manager.Conn, operands []string, suffix string) (n
 		names = append(names, u.ID)
 	}
 	return names, true, nil
+}
+
+// listed are the loaded units that fit patterns and that the options do not leave out, in the manager's order
+// or, without patterns, by type and name.
+func (c *Call) listed(m *manager.Conn, patterns []string) ([]manager.Unit, error) {
+	units, err := m.ListUnits(c.Opt.States, patterns)
+	if err != nil {
+		return nil, Failure{"list units", err}
+	}
+	units = slices.DeleteFunc(units, func(u manager.Unit) bool { return !c.lists(u) })
+	if len(patterns) == 0 {
+		sortUnits(units)
+	}
+	return units, nil
+}
+
+// sortUnits sorts units by machine, type and name.
+func sortUnits(units []manager.Unit) {
+	slices.SortFunc(units, func(a, b manager.Unit) int {
+		return cmp.Or(strings.Compare(a.Machine, b.Machine), byTypeAndName(a.ID, b.ID))
+	})
+}
+
+// numbers tells the operands that are numbers from the others, which are names.
+func (c *Call) numbers() (numbers []uint32, names []string) {
+	for _, arg := range c.Args {
+		if n, err := strconv.ParseUint(arg, 10, 32); err == nil {
+			numbers = append(numbers, uint32(n))
+		} else {
+			names = append(names, arg)
+		}
+	}
+	return numbers, names
 }
 
 // mangleNames makes names and patterns of operands.

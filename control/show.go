@@ -1,8 +1,6 @@
 package control
 
 import (
-	"slices"
-	"strconv"
 	"strings"
 
 	"ctl/control/manager"
@@ -64,42 +62,35 @@ type object struct {
 // objects are those that the operands name: jobs by number first, then units. Without operands it is
 // the manager, or the units that --type= and --state= choose.
 func (c *Call) objects(m *manager.Conn) ([]object, error) {
-	var jobs []object
-	var operands []string
-	for _, arg := range c.Args {
-		if id, err := strconv.ParseUint(arg, 10, 32); err == nil {
-			jobs = append(jobs, object{path: manager.JobPath(uint32(id))})
-		} else {
-			operands = append(operands, arg)
-		}
+	ids, operands := c.numbers()
+	var l []object
+	for _, id := range ids {
+		l = append(l, object{path: manager.JobPath(id)})
 	}
-	chosen := len(c.Opt.Types) > 0 || len(c.Opt.States) > 0
 	switch {
-	case len(c.Args) == 0 && !chosen:
+	case len(c.Args) == 0 && !c.chosen():
 		return []object{{manager.ManagerPath, manager.ManagerInterface}}, nil
 	case len(c.Args) == 0:
 		operands = []string{"*"}
 	case len(operands) == 0:
-		return jobs, nil
+		return l, nil
 	}
 	names, globs, err := c.mangleNames(operands, "")
 	if err != nil {
 		return nil, err
 	}
-	l := jobs
 	for _, n := range names {
 		l = append(l, object{path: manager.UnitPath(n)})
 	}
 	if len(globs) == 0 {
 		return l, nil
 	}
-	units, err := m.ListUnits(c.Opt.States, globs)
+	units, err := c.listed(m, globs)
 	if err != nil {
-		return nil, Failure{"list units", err}
+		return nil, err
 	}
-	units = slices.DeleteFunc(units, func(u manager.Unit) bool { return !c.lists(u) })
 	if len(c.Args) == 0 {
-		slices.SortFunc(units, func(a, b manager.Unit) int { return byTypeAndName(a.ID, b.ID) })
+		sortUnits(units)
 	}
 	for _, u := range units {
 		l = append(l, object{path: u.Path})

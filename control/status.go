@@ -2,8 +2,6 @@ package control
 
 import (
 	"errors"
-	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 
@@ -18,8 +16,7 @@ func status(c *Call) error {
 		return err
 	}
 	w := statusWriter{paper: paper{c: c}, m: m, paint: c.painter()}
-	chosen := len(c.Opt.Types) > 0 || len(c.Opt.States) > 0
-	if len(c.Args) == 0 && !chosen {
+	if len(c.Args) == 0 && !c.chosen() {
 		if err = w.system(); err == nil && c.Opt.All {
 			err = w.listed(nil)
 		}
@@ -28,7 +25,7 @@ func status(c *Call) error {
 	} else {
 		err = w.operands()
 	}
-	if c.moreJSON() && err == nil && (chosen || len(c.Args) > 0) {
+	if c.moreJSON() && err == nil && (c.chosen() || len(c.Args) > 0) {
 		w.WriteString(c.Opt.JSON.Format(w.objects))
 	}
 	if w.ellipsized && !c.Opt.Quiet {
@@ -63,17 +60,12 @@ func (w *statusWriter) fails(status Exit) {
 
 // operands shows the units that the operands name, those of processes first, then those that patterns fit.
 func (w *statusWriter) operands() error {
-	var names []string
-	for _, arg := range w.c.Args {
-		pid, err := strconv.ParseUint(arg, 10, 32)
-		if err != nil {
-			names = append(names, arg)
-			continue
-		}
-		unit, err := w.m.UnitOf(uint32(pid))
+	pids, names := w.c.numbers()
+	for _, pid := range pids {
+		unit, err := w.c.unitOf(w.m, pid)
 		if err != nil {
 			w.flush()
-			return w.c.noUnitOf(arg, err)
+			return err
 		}
 		if err := w.pages([]*shownUnit{{name: unit, path: manager.UnitPath(unit), named: true}}); err != nil {
 			return err
@@ -101,24 +93,27 @@ func (w *statusWriter) operands() error {
 	return w.listed(globs)
 }
 
-// noUnitOf says why the unit of a process is not known.
-func (c *Call) noUnitOf(pid string, err error) error {
-	if errors.Is(err, syscall.ESRCH) {
-		c.Log(term.Err, "PID "+pid+" doesn't exist or is already gone.")
-		return Exit(1)
+// unitOf is the unit that a process belongs to.
+func (c *Call) unitOf(m *manager.Conn, pid uint32) (string, error) {
+	name, err := m.UnitOf(pid)
+	switch {
+	case errors.Is(err, syscall.ESRCH):
+		c.Log(term.Err, "PID "+decimal(pid)+" doesn't exist or is already gone.")
+		return "", Exit(1)
+	case err != nil:
+		return "", Failure{"get unit for PID " + decimal(pid), err}
 	}
-	return Failure{"get unit for PID " + pid, err}
+	return name, nil
 }
+
+// chosen tells whether --type= or --state= choose units.
+func (c *Call) chosen() bool { return len(c.Opt.Types) > 0 || len(c.Opt.States) > 0 }
 
 // listed shows the loaded units that fit patterns and the options.
 func (w *statusWriter) listed(globs []string) error {
-	units, err := w.m.ListUnits(w.c.Opt.States, globs)
+	units, err := w.c.listed(w.m, globs)
 	if err != nil {
-		return Failure{"list units", err}
-	}
-	units = slices.DeleteFunc(units, func(u manager.Unit) bool { return !w.c.lists(u) })
-	if globs == nil {
-		slices.SortFunc(units, func(a, b manager.Unit) int { return byTypeAndName(a.ID, b.ID) })
+		return err
 	}
 	l := make([]*shownUnit, 0, len(units))
 	for _, u := range units {

@@ -1,7 +1,6 @@
 package control
 
 import (
-	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -21,9 +20,9 @@ func listUnits(c *Call) error {
 	if c.Opt.WithDeps && len(patterns) > 0 {
 		patterns = c.withDependencies(m, patterns)
 	}
-	units, err := m.ListUnits(c.Opt.States, patterns)
+	units, err := c.listed(m, patterns)
 	if err != nil {
-		return Failure{"list units", err}
+		return err
 	}
 	if c.Opt.Recursive {
 		err := c.eachMachine(func(name string, m *manager.Conn, err error) error {
@@ -31,7 +30,7 @@ func listUnits(c *Call) error {
 				c.Log(term.Err, "Failed to connect to container "+name+", ignoring: "+strerror(err))
 				return nil
 			}
-			more, err := m.ListUnits(c.Opt.States, patterns)
+			more, err := c.listed(m, patterns)
 			for _, u := range more {
 				u.Machine = name
 				units = append(units, u)
@@ -39,13 +38,10 @@ func listUnits(c *Call) error {
 			return err
 		})
 		if err != nil {
-			return Failure{"list units", err}
+			return err
 		}
 	}
-	units = slices.DeleteFunc(units, func(u manager.Unit) bool { return !c.lists(u) })
-	slices.SortFunc(units, func(a, b manager.Unit) int {
-		return cmp.Or(strings.Compare(a.Machine, b.Machine), byTypeAndName(a.ID, b.ID))
-	})
+	sortUnits(units)
 	c.printUnits(units)
 	return nil
 }
