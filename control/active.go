@@ -3,6 +3,7 @@ package control
 import (
 	"slices"
 
+	"ctl/control/manager"
 	"ctl/internal/cli"
 	"ctl/internal/term"
 )
@@ -12,13 +13,13 @@ var activeStates = [...]string{"active", "reloading", "inactive", "failed", "act
 
 // isActive prints the active state of units: 0 if one is active, 4 if there is no such unit, else 3.
 func isActive(c *Call) error {
-	return c.checkUnits([]string{"active", "reloading", "refreshing"}, 3)
+	return c.checkUnits(manager.IsActive, 3)
 }
 
 // isFailed prints the active state of units, or tells whether the system is degraded.
 func isFailed(c *Call) error {
 	if len(c.Args) > 0 {
-		return c.checkUnits([]string{"failed"}, 1)
+		return c.checkUnits(func(state string) bool { return state == "failed" }, 1)
 	}
 	m, err := c.manager()
 	if err != nil {
@@ -37,8 +38,8 @@ func isFailed(c *Call) error {
 	return Exit(1)
 }
 
-// checkUnits is fulfilled if a unit is in one of the good states.
-func (c *Call) checkUnits(good []string, otherwise Exit) error {
+// checkUnits is fulfilled if a unit is in a good state.
+func (c *Call) checkUnits(good func(state string) bool, otherwise Exit) error {
 	m, err := c.manager()
 	if err != nil {
 		return err
@@ -61,7 +62,7 @@ func (c *Call) checkUnits(good []string, otherwise Exit) error {
 		if !c.Opt.Quiet && !c.moreJSON() {
 			c.Print(s.Active + "\n")
 		}
-		fulfilled = fulfilled || slices.Contains(good, s.Active)
+		fulfilled = fulfilled || good(s.Active)
 		found = found || s.Load != "not-found"
 	}
 	if c.moreJSON() && !c.Opt.Quiet {

@@ -175,10 +175,6 @@ func (w *catWriter) unit(name string, s source) error {
 
 // outdated says that these are other files than the manager has read.
 func (w *catWriter) outdated(name string) {
-	scope := ""
-	if w.c.scopeName() == "user" {
-		scope = " --user"
-	}
 	red, plain := "", ""
 	if w.paint.colors {
 		red, plain = term.Red, term.Plain
@@ -187,7 +183,7 @@ func (w *catWriter) outdated(name string) {
 	_, _ = w.c.Stderr.WriteString(red + "# Warning: " + name + " changed on disk, the version systemd has loaded is outdated.\n" +
 		red + "# This output shows the current version of the unit's original fragment and drop-in files.\n" +
 		red + "# If fragments or drop-ins were added or removed, they are not properly reflected in this output.\n" +
-		red + "# Run 'systemctl" + scope + " daemon-reload' to reload units." + plain + "\n")
+		red + "# " + w.c.reloadHint() + plain + "\n")
 }
 
 // file writes one file under its path, and under the one that this leads to if it is a link.

@@ -220,10 +220,8 @@ func (c *compatCall) end(operands []string) error {
 	if c.Opt.When == 0 && c.dry {
 		return nil
 	}
-	for _, a := range powerActions {
-		if a.verb == verb {
-			return c.endOld(a)
-		}
+	if a, ok := powerActionOf(verb); ok {
+		return c.endOld(a)
 	}
 	return nil
 }
@@ -243,7 +241,7 @@ func (c *compatCall) endOld(a powerAction) error {
 			_ = os.Remove(rebootArgumentFile) // an old one is not meant
 		}
 		if c.force {
-			return c.endNow(a.verb)
+			return c.endNow(a)
 		}
 		err = c.askLogin(a)
 	}

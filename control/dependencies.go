@@ -280,16 +280,7 @@ func (t *dependencyTree) line(glyph, name string, open []bool, last bool) {
 	}
 	t.b.WriteString(glyph + " ")
 	for _, more := range open {
-		if more {
-			t.b.WriteString(t.paint.glyph("│ "))
-		} else {
-			t.b.WriteString("  ")
-		}
+		t.b.WriteString(t.paint.stem(!more))
 	}
-	if last {
-		t.b.WriteString(t.paint.glyph("└─"))
-	} else {
-		t.b.WriteString(t.paint.glyph("├─"))
-	}
-	t.b.WriteString(name + "\n")
+	t.b.WriteString(t.paint.branch(last) + name + "\n")
 }

@@ -1,7 +1,6 @@
 package control
 
 import (
-	"fmt"
 	"os"
 	"strings"
 	"syscall"
@@ -69,25 +68,13 @@ func (c *Call) beforeManager() error {
 	return nil
 }
 
-// noManager says why no manager can be reached, or that the verb is still to come.
-// Nobody is called over ssh, and no session is opened, only to be told that.
+// noManager says why no manager can be reached where systemd is not running. Whoever answers there all the same is
+// none that could end the system.
 func (c *Call) noManager() error {
-	switch {
-	case c.Opt.Transport == "host":
-	case c.Opt.Transport == "machine":
-		if !c.Where.Booted() {
-			return c.connectFailed(syscall.EHOSTDOWN)
-		}
-	default:
-		if _, err := c.dial(false); err != nil {
-			return err
-		}
+	if _, err := c.dial(false); err != nil {
+		return err
 	}
-	return notYet(c)
-}
-
-func notYet(c *Call) error {
-	return cli.Usage(fmt.Sprintf("ctl: verb %q is not implemented yet", c.Verb))
+	return c.connectFailed(syscall.EHOSTDOWN)
 }
 
 // switchRoot checks its operands itself, and that the directory is another than ours.

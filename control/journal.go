@@ -24,7 +24,7 @@ type journalReader struct {
 // journalLines is how many lines of a unit's journal are shown.
 func (c *Call) journalLines() uint64 {
 	switch {
-	case c.Opt.Transport == "host":
+	case c.Opt.Transport == "host", c.moreJSON():
 		return 0
 	case c.Opt.Lines != nil:
 		return *c.Opt.Lines
@@ -56,8 +56,8 @@ func (c *Call) startJournal(p unitProperties) *journalReader {
 	}
 	j := &journalReader{}
 	full := "--full"
-	if term.IsTerminal(c.Stdout) && !c.Opt.Full && c.pager() == nil {
-		full, j.columns = "--no-full", term.Columns(c.Getenv, c.Stdout)
+	if j.columns = c.width(); j.columns > 0 {
+		full = "--no-full"
 	}
 	if !j.start(c, append(args, full)) {
 		return nil
@@ -75,7 +75,7 @@ func (j *journalReader) start(c *Call, args []string) bool {
 	j.cmd.Stdout, j.cmd.Env = &j.out, append(os.Environ(), "COLUMNS="+strconv.Itoa(j.columns))
 	if c.Getenv("SYSTEMD_COLORS") == "" {
 		colors := "0"
-		if c.painter().colors {
+		if c.colors() {
 			colors = "1"
 		}
 		j.cmd.Env = append(j.cmd.Env, "SYSTEMD_COLORS="+colors)

@@ -79,11 +79,23 @@ func statusObject(p unitProperties, processes []manager.Process) term.Object {
 		member("documentation", "Documentation"), member("need_daemon_reload", "NeedDaemonReload"), member("main_pid", "MainPID"),
 		member("status_text", "StatusText"), member("control_group", "ControlGroup"), member("tasks", "TasksCurrent"),
 		member("memory", "MemoryCurrent"), member("cpu_nsec", "CPUUsageNSec")}
+	return append(o, processObjects(processes))
+}
+
+// systemObject is what status tells of the system, or of the user's manager.
+func systemObject(host string, p unitProperties, processes []manager.Process) term.Object {
+	member := func(name, property string) term.Member { return term.Member{Name: name, Value: jsonValue(p[property])} }
+	return term.Object{{Name: "system", Value: host}, member("state", "SystemState"), member("units", "NNames"), member("jobs", "NJobs"),
+		member("failed", "NFailedUnits"), member("since", "UserspaceTimestamp"), member("version", "Version"), member("tainted", "Tainted"),
+		member("control_group", "ControlGroup"), processObjects(processes)}
+}
+
+func processObjects(processes []manager.Process) term.Member {
 	list := []term.Value{}
 	for _, q := range processes {
 		list = append(list, term.Object{{Name: "pid", Value: int(q.PID)}, {Name: "control_group", Value: q.CGroup}, {Name: "command", Value: q.Command}})
 	}
-	return append(o, term.Member{Name: "processes", Value: list})
+	return term.Member{Name: "processes", Value: list}
 }
 
 // object is a unit with what it depends on, without units that are above it already.

@@ -43,13 +43,18 @@ func listUnitFiles(c *Call) error {
 // findUnitFiles lists the unit files in the directories.
 func (c *Call) findUnitFiles(ix *enable.Index) ([]enable.UnitFile, error) {
 	files, notes, err := ix.UnitFiles(func(name string) bool {
-		return len(c.Args) == 0 || slices.ContainsFunc(c.Args, func(p string) bool { return unit.Fnmatch(p, name) })
+		return len(c.Args) == 0 || c.fits(name)
 	})
 	c.notes(notes)
 	if err != nil {
 		return nil, Failure{"get unit file list", err}
 	}
 	return files, nil
+}
+
+// fits tells whether one of the operands, which are patterns, fits a name.
+func (c *Call) fits(name string) bool {
+	return slices.ContainsFunc(c.Args, func(p string) bool { return unit.Fnmatch(p, name) })
 }
 
 // askForUnitFiles has the manager list the unit files.
@@ -130,12 +135,7 @@ func unitFileObjects(files []enable.UnitFile) []term.Value {
 
 // newTable is an empty table that fits where standard output goes to.
 func (c *Call) newTable() *term.Table {
-	tty := term.IsTerminal(c.Stdout)
-	t := &term.Table{Colors: c.env.Colors(tty && term.IsTerminal(c.Stderr)), ASCII: !c.env.UTF8()}
-	if tty && !c.Opt.Full && c.pager() == nil {
-		t.Width = term.Columns(c.Getenv, c.Stdout)
-	}
-	return t
+	return &term.Table{Colors: c.colors(), ASCII: !c.env.UTF8(), Width: c.width()}
 }
 
 func (c *Call) unitFileTable(files []enable.UnitFile) *term.Table {

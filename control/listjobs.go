@@ -5,7 +5,6 @@ import (
 
 	"ctl/control/manager"
 	"ctl/internal/term"
-	"ctl/internal/unit"
 )
 
 // listJobs lists the jobs that wait or run, with --after and --before those that wait for each other.
@@ -19,9 +18,7 @@ func listJobs(c *Call) error {
 		return Failure{"list jobs", err}
 	}
 	if len(c.Args) > 0 {
-		jobs = slices.DeleteFunc(jobs, func(j manager.Job) bool {
-			return !slices.ContainsFunc(c.Args, func(p string) bool { return unit.Fnmatch(p, j.Unit) })
-		})
+		jobs = slices.DeleteFunc(jobs, func(j manager.Job) bool { return !c.fits(j.Unit) })
 	}
 	legend := c.legend()
 	if len(jobs) == 0 {
@@ -78,7 +75,7 @@ func (c *Call) otherJobs(m *manager.Conn, id uint32) ([][]term.Cell, error) {
 		}
 		for _, j := range jobs {
 			none := term.Cell{Text: "-", Color: term.Grey}
-			rows = append(rows, []term.Cell{{Text: c.painter().glyph("└─")}, {Text: o.text + decimal(j.ID) + " (" + j.Unit + "/" + j.Type + ")"}, none, none})
+			rows = append(rows, []term.Cell{{Text: c.painter().branch(true)}, {Text: o.text + decimal(j.ID) + " (" + j.Unit + "/" + j.Type + ")"}, none, none})
 		}
 	}
 	return rows, nil

@@ -3,13 +3,11 @@ package control
 import (
 	"errors"
 	"os"
-	"slices"
 	"strings"
 	"syscall"
 
 	"ctl/control/manager"
 	"ctl/internal/term"
-	"ctl/internal/unit"
 )
 
 // machineNames are the names of the containers that registered with systemd-machined(8), and of the virtual machines.
@@ -75,7 +73,7 @@ func listMachines(c *Call) error {
 }
 
 func (c *Call) fitsMachine(name string) bool {
-	return len(c.Args) == 0 || slices.ContainsFunc(c.Args, func(p string) bool { return unit.Fnmatch(p, name) })
+	return len(c.Args) == 0 || c.fits(name)
 }
 
 // machineRow is the row of a machine, of which nothing is known without a connection.

@@ -28,24 +28,25 @@ func helpUnits(c *Call) error {
 		return err
 	}
 	w := manualWriter{c: c, tty: term.IsTerminal(c.Stdout)}
+	defer w.flush()
+	calls := make([]manager.Call, len(names))
 	for i, n := range names {
-		reply, err := m.Call(manager.GetAll(manager.UnitPath(n), ""))
+		calls[i] = manager.GetAll(manager.UnitPath(n), "")
+	}
+	return m.Each(calls, func(i int, reply []any, err error) error {
 		if err != nil {
-			w.flush()
 			return Failure{"get properties", err}
 		}
 		p := unitProperties(manager.PropertyMap(reply))
 		if p.missing() {
-			w.flush()
 			return cli.Usage("Unit " + p.text("Id") + " could not be found.")
 		}
 		if i > 0 {
 			w.say("\n")
 		}
 		w.unit(p)
-	}
-	w.flush()
-	return nil
+		return nil
+	})
 }
 
 // unitsOrPIDs are the units that the operands name, those of processes first.

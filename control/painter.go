@@ -15,11 +15,16 @@ type painter struct {
 }
 
 func (c *Call) painter() painter {
-	p := painter{colors: c.env.Colors(term.IsTerminal(c.Stdout) && term.IsTerminal(c.Stderr)), utf8: c.env.UTF8()}
+	p := painter{colors: c.colors(), utf8: c.env.UTF8()}
 	if p.colors && c.urlify() {
 		p.host, _ = os.Hostname()
 	}
 	return p
+}
+
+// colors tells whether standard output is coloured.
+func (c *Call) colors() bool {
+	return c.env.Colors(term.IsTerminal(c.Stdout) && term.IsTerminal(c.Stderr))
 }
 
 // color writes text in a colour, or as it is.
@@ -52,6 +57,30 @@ func (p painter) file(path, text string) string {
 		return text
 	}
 	return p.link("file://"+p.host+path, text)
+}
+
+// branch leads to an entry of a tree.
+func (p painter) branch(last bool) string {
+	if last {
+		return p.glyph("└─")
+	}
+	return p.glyph("├─")
+}
+
+// stem goes past the entries below one, to the next beside it.
+func (p painter) stem(last bool) string {
+	if last {
+		return "  "
+	}
+	return p.glyph("│ ")
+}
+
+// width is how many columns lines may take, 0 for any number.
+func (c *Call) width() int {
+	if !term.IsTerminal(c.Stdout) || c.Opt.Full || c.pager() != nil {
+		return 0
+	}
+	return term.Columns(c.Getenv, c.Stdout)
 }
 
 // urlify tells whether the terminal is given links.

@@ -64,12 +64,18 @@ func powerOff(c *Call) error {
 	case "default", "rescue", "emergency":
 		return c.startTarget(c.Verb+".target", "isolate")
 	}
+	a, _ := powerActionOf(c.Verb)
+	return c.end(a)
+}
+
+// powerActionOf is what a verb does that the login manager knows.
+func powerActionOf(verb string) (powerAction, bool) {
 	for _, a := range powerActions {
-		if a.verb == c.Verb {
-			return c.end(a)
+		if a.verb == verb {
+			return a, true
 		}
 	}
-	return notYet(c)
+	return powerAction{}, false
 }
 
 // attempts is how often the reference tries to reach somebody on a system that systemd has not booted.
@@ -123,7 +129,7 @@ func (c *Call) end(a powerAction) error {
 	}
 	switch {
 	case c.Opt.Force > 1 && !a.sleeps:
-		return c.endNow(a.verb)
+		return c.endNow(a)
 	case c.Opt.Force > 0 && a.now != "":
 		return c.callNow(a.now)
 	}
@@ -228,18 +234,18 @@ func (c *Call) callNow(method string) error {
 }
 
 // endNow ends the machine, or the container, without asking anybody.
-func (c *Call) endNow(verb string) error {
+func (c *Call) endNow(a powerAction) error {
 	if os.Geteuid() != 0 {
 		return cli.Usage("Need to be root.")
 	}
 	how, doing := sys.Restart, "Rebooting."
-	switch verb {
+	switch a.verb {
 	case "halt":
 		how, doing = sys.Halt, "Halting."
 	case "poweroff":
 		how, doing = sys.PowerOff, "Powering off."
 	case "kexec", "soft-reboot":
-		return c.callNow(map[string]string{"kexec": "KExec", "soft-reboot": "SoftReboot"}[verb])
+		return c.callNow(a.now)
 	}
 	if !c.Opt.NoSync {
 		syscall.Sync()
@@ -337,8 +343,8 @@ func (c *Call) checkInhibitors(a powerAction) error {
 			continue
 		}
 		held = true
-		comm, _ := os.ReadFile("/proc/" + decimal(i.PID) + "/comm")
-		c.Log(term.Warning, "Operation inhibited by \""+i.Who+"\" (PID "+decimal(i.PID)+" \""+strings.TrimSpace(string(comm))+
+		comm, _ := commandOf(i.PID) // a process that is gone has none
+		c.Log(term.Warning, "Operation inhibited by \""+i.Who+"\" (PID "+decimal(i.PID)+" \""+comm+
 			"\", user "+userName(i.UID)+"), reason is \""+i.Why+"\".")
 	}
 	if !held {

@@ -56,24 +56,13 @@ func (n *groupNode) child(name string) *groupNode {
 // write writes a group's processes and the groups below it; prefix comes before each line.
 func (t processTree) write(n *groupNode, prefix string) {
 	t.list(n.processes, prefix, func(last bool) string {
-		return t.branch(last && len(n.below) == 0)
+		return t.paint.branch(last && len(n.below) == 0)
 	})
 	for i, c := range n.below {
 		last := i+1 == len(n.below)
-		t.b.WriteString(prefix + t.branch(last) + path.Base(c.name) + "\n")
-		next := "│ "
-		if last {
-			next = "  "
-		}
-		t.write(c, prefix+t.paint.glyph(next))
+		t.b.WriteString(prefix + t.paint.branch(last) + path.Base(c.name) + "\n")
+		t.write(c, prefix+t.paint.stem(last))
 	}
-}
-
-func (t processTree) branch(last bool) string {
-	if last {
-		return t.paint.glyph("└─")
-	}
-	return t.paint.glyph("├─")
 }
 
 // list writes processes by their numbers, a line each.
@@ -106,10 +95,7 @@ func (w *unitPage) controlGroup() {
 
 // processTree writes processes in their control groups below group.
 func (c *Call) processTree(paint painter, b *strings.Builder, group string, processes []manager.Process, prefix string) {
-	t := processTree{paint: paint, b: b}
-	if term.IsTerminal(c.Stdout) && !c.Opt.Full && c.pager() == nil {
-		t.columns = term.Columns(c.Getenv, c.Stdout)
-	}
+	t := processTree{paint: paint, b: b, columns: c.width()}
 	root, outside := controlGroups(group, processes)
 	t.write(root, prefix)
 	t.list(outside, prefix, func(bool) string { return paint.glyph("‣ ") })

@@ -246,12 +246,17 @@ func (w *waiting) warnChanged(name string) { w.Log(term.Warning, w.changedOnDisk
 
 // changedOnDisk is the warning about a unit of whose files the manager knows an old state.
 func (c *Call) changedOnDisk(name string) string {
+	return "Warning: The unit file, source configuration file or drop-ins of " + name +
+		" changed on disk. " + c.reloadHint()
+}
+
+// reloadHint says how the manager is made to read the units' files again.
+func (c *Call) reloadHint() string {
 	scope := ""
 	if c.scopeName() == "user" {
 		scope = " --user"
 	}
-	return "Warning: The unit file, source configuration file or drop-ins of " + name +
-		" changed on disk. Run 'systemctl" + scope + " daemon-reload' to reload units."
+	return "Run 'systemctl" + scope + " daemon-reload' to reload units."
 }
 
 // wait waits for the jobs, and with --wait for the units. Units that were stopped may be started

@@ -16,16 +16,17 @@ func status(c *Call) error {
 		return err
 	}
 	w := statusWriter{paper: paper{c: c}, m: m, paint: c.painter()}
-	if len(c.Args) == 0 && !c.chosen() {
+	switch {
+	case len(c.Args) > 0:
+		err = w.operands()
+	case c.chosen():
+		err = w.listed(nil)
+	default:
 		if err = w.system(); err == nil && c.Opt.All {
 			err = w.listed(nil)
 		}
-	} else if len(c.Args) == 0 {
-		err = w.listed(nil)
-	} else {
-		err = w.operands()
 	}
-	if c.moreJSON() && err == nil && (c.chosen() || len(c.Args) > 0) {
+	if c.moreJSON() && err == nil {
 		w.WriteString(c.Opt.JSON.Format(w.objects))
 	}
 	if w.ellipsized && !c.Opt.Quiet {
@@ -240,7 +241,6 @@ func (w *statusWriter) unit(u *shownUnit) {
 		return
 	}
 	if w.c.moreJSON() {
-		u.journal.cancel()
 		w.objects = append(w.objects, statusObject(p, u.processes))
 		w.judge(p)
 		return
@@ -260,9 +260,7 @@ func (w *statusWriter) unit(u *shownUnit) {
 
 // judge remembers whether the unit is active.
 func (w *statusWriter) judge(p unitProperties) {
-	switch p.text("ActiveState") {
-	case "active", "reloading", "refreshing":
-	default:
+	if !manager.IsActive(p.text("ActiveState")) {
 		w.fails(3)
 	}
 }

@@ -32,6 +32,10 @@ func (w *statusWriter) system() error {
 	if host == "" {
 		host, _ = os.Hostname()
 	}
+	if w.c.moreJSON() {
+		w.objects = append(w.objects, systemObject(host, p, processes))
+		return nil
+	}
 	state := p.text("SystemState")
 	color := systemColor(state)
 	w.WriteString(w.paint.color(color, w.paint.glyph("●")) + " " + host + "\n")

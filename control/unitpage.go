@@ -3,7 +3,6 @@ package control
 import (
 	"encoding/hex"
 	"path"
-	"strconv"
 	"strings"
 
 	"ctl/control/manager"
@@ -76,10 +75,10 @@ func stateGlyph(active string) string {
 }
 
 func activeColor(active string) string {
-	switch active {
-	case "active", "reloading", "refreshing":
+	switch {
+	case manager.IsActive(active):
 		return term.Green
-	case "failed":
+	case active == "failed":
 		return term.Red
 	}
 	return ""
@@ -178,11 +177,7 @@ func (w *unitPage) dropIns() {
 			for _, later := range w.p.list("DropInPaths")[i+1:] {
 				last = last && path.Dir(later) == dir
 			}
-			if last {
-				w.b.WriteString(w.paint.glyph("└─"))
-			} else {
-				w.b.WriteString(w.paint.glyph("├─"))
-			}
+			w.b.WriteString(w.paint.branch(last))
 			label = ""
 		} else {
 			w.b.WriteString(", ")
@@ -229,12 +224,12 @@ func freezerColor(state string) string {
 
 // since is when the unit came into its state, microseconds since 1970, or 0.
 func (w *unitPage) since() uint64 {
-	switch w.p.text("ActiveState") {
-	case "active", "reloading", "refreshing":
+	switch state := w.p.text("ActiveState"); {
+	case manager.IsActive(state):
 		return w.p.number("ActiveEnterTimestamp")
-	case "inactive", "failed":
+	case state == "inactive", state == "failed":
 		return w.p.number("InactiveEnterTimestamp")
-	case "activating":
+	case state == "activating":
 		return w.p.number("InactiveExitTimestamp")
 	}
 	return w.p.number("ActiveExitTimestamp")
@@ -264,7 +259,7 @@ func (w *unitPage) job() {
 	var id uint32
 	var object manager.ObjectPath
 	if manager.Scan(value[[]any](w.p, "Job"), &id, &object) && id > 0 {
-		w.line("Job", strconv.FormatUint(uint64(id), 10))
+		w.line("Job", decimal(id))
 	}
 }
 

@@ -17,11 +17,7 @@ func (w *unitPage) conditions() {
 		w.line("Condition", "start "+w.paint.color(term.Yellow, "condition unmet")+" at "+w.stamp(at))
 		unmet := w.unmet("Conditions")
 		for i, text := range unmet {
-			branch := "├─ "
-			if i+1 == len(unmet) {
-				branch = "└─ "
-			}
-			w.line("", w.paint.glyph(branch)+text)
+			w.line("", w.paint.branch(i+1 == len(unmet))+" "+text)
 		}
 	}
 	if at := w.p.number("AssertTimestamp"); at > 0 && !w.p.flag("AssertResult") {
@@ -98,7 +94,7 @@ func (w *unitPage) results() {
 	}
 	w.mainProcess()
 	if s := w.p.text("StatusText"); s != "" {
-		w.line("Status", `"`+w.paint.color("\x1b[0;1;36m", s)+`"`)
+		w.line("Status", `"`+w.paint.color(sectionColor, s)+`"`)
 	}
 	var e []string
 	if n := value[int32](w.p, "StatusErrno"); n > 0 {
@@ -163,9 +159,15 @@ func (w *unitPage) command(pid uint32) string {
 	if w.c.Opt.Transport != "" {
 		return ""
 	}
-	name, err := os.ReadFile("/proc/" + decimal(pid) + "/comm")
+	name, err := commandOf(pid)
 	if err != nil {
 		return ""
 	}
-	return " (" + strings.TrimSuffix(string(name), "\n") + ")"
+	return " (" + name + ")"
+}
+
+// commandOf is the name of a process, proc_pid_comm(5).
+func commandOf(pid uint32) (string, error) {
+	b, err := os.ReadFile("/proc/" + decimal(pid) + "/comm")
+	return strings.TrimSuffix(string(b), "\n"), err
 }

@@ -122,6 +122,11 @@ func (c *Conn) NeedsReload(name string) bool {
 	return err == nil && p.Bool()
 }
 
+// IsActive tells whether a unit in an active state works.
+func IsActive(state string) bool {
+	return state == "active" || state == "reloading" || state == "refreshing"
+}
+
 // ActiveTriggers are the units that start this one when something happens, and are active. They can do nothing to a
 // masked one, which has none unless asked for.
 func (c *Conn) ActiveTriggers(name string, evenMasked bool) ([]string, error) {
@@ -139,7 +144,7 @@ func (c *Conn) ActiveTriggers(name string, evenMasked bool) ([]string, error) {
 	}
 	var l []string
 	for i, s := range states {
-		if s.Active == "active" || s.Active == "reloading" || s.Active == "refreshing" {
+		if IsActive(s.Active) {
 			l = append(l, by.Strings()[i])
 		}
 	}

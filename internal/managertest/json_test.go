@@ -21,6 +21,7 @@ func TestJSON(t *testing.T) {
 		{"show ok tr.timer -p FragmentPath", "show ok tr.timer -P FragmentPath", "FragmentPath"},
 		{"status ok tr.timer", "show ok tr.timer -P ActiveState", "active"},
 		{"status ok tr.timer ok2", "show ok tr.timer ok2 -P SubState", "sub"},
+		{"status", "show -P SystemState", "state"},
 		{"list-dependencies ok tr.timer", "show ok tr.timer -P Id", "unit"},
 	} {
 		got := m.Run(t, "/ctl/ctl "+c.ctl+" -o json")

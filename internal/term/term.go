@@ -91,7 +91,6 @@ const (
 	Yellow = "\x1b[0;1;33m\x1b[0;1;38:5:185m"
 	Bold   = "\x1b[0;1;39m"
 	Grey   = "\x1b[0;90m\x1b[0;38:5:245m"
-	Blue   = "\x1b[0;94m"
 	Plain  = "\x1b[0m"
 
 	underline     = "\x1b[4m"               // of headers
