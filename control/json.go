@@ -2,6 +2,8 @@ package control
 
 import (
 	"math"
+	"path"
+	"strconv"
 
 	"ctl/control/manager"
 	"ctl/internal/term"
@@ -96,6 +98,28 @@ func processObjects(processes []manager.Process) term.Member {
 		list = append(list, term.Object{{Name: "pid", Value: int(q.PID)}, {Name: "control_group", Value: q.CGroup}, {Name: "command", Value: q.Command}})
 	}
 	return term.Member{Name: "processes", Value: list}
+}
+
+// jobObjects are the jobs that were asked for, in that order.
+func (w *waiting) jobObjects() []term.Value {
+	l := make([]term.Value, len(w.jobs))
+	for i, j := range w.jobs {
+		var unit, job, result, reason term.Value
+		if j.unit != "" {
+			unit = j.unit
+		}
+		if n, err := strconv.ParseUint(path.Base(string(j.path)), 10, 32); err == nil {
+			job = n
+		}
+		if j.result != "" {
+			result = j.result
+		}
+		if j.err != nil {
+			reason = strerror(j.err)
+		}
+		l[i] = term.Object{{Name: "unit", Value: unit}, {Name: "job", Value: job}, {Name: "result", Value: result}, {Name: "error", Value: reason}}
+	}
+	return l
 }
 
 // object is a unit with what it depends on, without units that are above it already.

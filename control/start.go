@@ -46,7 +46,7 @@ func (c *Call) startNamed(verb string, operands []string) error {
 	if err != nil {
 		return err
 	}
-	w := &waiting{Call: c, m: m}
+	w := &waiting{Call: c, m: m, json: verb == c.Verb && c.moreJSON()}
 	if verb == "enqueue-marked" || c.Opt.Marked {
 		return w.marked()
 	}
@@ -68,9 +68,18 @@ func (c *Call) startNamed(verb string, operands []string) error {
 type waiting struct {
 	*Call
 	m      *manager.Conn
-	jobs   []manager.ObjectPath
+	jobs   []queuedJob
 	names  []string // of the units that have them
 	status Exit     // of the first thing that went wrong
+	json   bool     // what came of the jobs is to be written
+}
+
+// A queuedJob is one that was asked for, and what came of it.
+type queuedJob struct {
+	unit   string
+	path   manager.ObjectPath // "" if it was refused
+	result string             // "" until it has ended
+	err    error              // why it was refused
 }
 
 // fails remembers the status of the first failure.
@@ -88,8 +97,10 @@ func (w *waiting) marked() error {
 	if err != nil {
 		return Failure{"start jobs", err}
 	}
-	w.jobs = jobs
-	return w.wait(false)
+	for _, path := range jobs {
+		w.jobs = append(w.jobs, queuedJob{path: path})
+	}
+	return w.finish(false)
 }
 
 func (w *waiting) do(r request, names []string) error {
@@ -105,7 +116,16 @@ func (w *waiting) do(r request, names []string) error {
 			w.enqueue(r, n)
 		}
 	}
-	return w.wait(r.jobType == "stop")
+	return w.finish(r.jobType == "stop")
+}
+
+// finish waits, and writes what came of the jobs if that is wanted as JSON.
+func (w *waiting) finish(stopped bool) error {
+	err := w.wait(stopped)
+	if w.json {
+		w.Print(w.Opt.JSON.Format(w.jobObjects()))
+	}
+	return err
 }
 
 // enqueueAll queues jobs for several units in one call. It is false if the jobs are to be
@@ -124,10 +144,13 @@ func (w *waiting) enqueueAll(r request, names []string) bool {
 			w.Log(term.Err, Failure{"enqueue jobs", errno(err)}.Error())
 		}
 		w.fails(startStatus(err))
+		for _, n := range names {
+			w.jobs = append(w.jobs, queuedJob{unit: n, err: err})
+		}
 		return true
 	}
 	for _, j := range jobs {
-		w.jobs = append(w.jobs, j.Path)
+		w.jobs = append(w.jobs, queuedJob{unit: j.Unit, path: j.Path})
 	}
 	for _, n := range names {
 		w.queued(n)
@@ -143,9 +166,10 @@ func (w *waiting) enqueue(r request, name string) {
 	path, err := w.enqueueOne(r, name)
 	switch {
 	case err == nil:
-		w.jobs = append(w.jobs, path)
+		w.jobs = append(w.jobs, queuedJob{unit: name, path: path})
 		w.queued(name)
 	case !r.passesOver(err):
+		w.jobs = append(w.jobs, queuedJob{unit: name, err: err})
 		w.refused(r, name, err)
 	}
 }
@@ -289,7 +313,14 @@ func (w *waiting) wait(stopped bool) error {
 
 // waitForJobs says how each job ended that did not end well.
 func (w *waiting) waitForJobs() error {
-	err := w.m.WaitForJobs(w.jobs, func(r manager.JobResult) {
+	var paths []manager.ObjectPath
+	for _, j := range w.jobs {
+		if j.path != "" {
+			paths = append(paths, j.path)
+		}
+	}
+	err := w.m.WaitForJobs(paths, func(r manager.JobResult) {
+		w.ended(r)
 		if r.Result != "done" && r.Result != "skipped" {
 			w.fails(1)
 		}
@@ -305,6 +336,15 @@ func (w *waiting) waitForJobs() error {
 		return Failure{"wait for response", err}
 	}
 	return nil
+}
+
+// ended notes what came of a job.
+func (w *waiting) ended(r manager.JobResult) {
+	for i := range w.jobs {
+		if j := &w.jobs[i]; j.path == r.Path {
+			j.unit, j.result = r.Unit, r.Result
+		}
+	}
 }
 
 // warnTriggering tells which units may start a unit again that is being stopped, disabled or masked.

@@ -43,6 +43,22 @@ func TestJSON(t *testing.T) {
 			t.Errorf("%s: exit %d; want %d", c.ctl, got.Exit, want.Exit)
 		}
 	}
+	for line, want := range map[string]string{
+		"start ok fail":                    `[{"unit":"ok.service","result":"done"},{"unit":"fail.service","result":"failed"}]`,
+		"stop ok":                          `[{"unit":"ok.service","result":"done"}]`,
+		"start nope ok --job-mode=fail -T": `[{"unit":"nope.service","result":null},{"unit":"ok.service","result":"done"}]`,
+		"restart --no-block ok":            `[{"unit":"ok.service","result":null}]`,
+	} {
+		got := m.Run(t, "/ctl/ctl "+line+" -o json")
+		var jobs []struct {
+			Unit   string  `json:"unit"`
+			Result *string `json:"result"`
+		}
+		err := json.Unmarshal([]byte(got.Stdout), &jobs)
+		if b, _ := json.Marshal(jobs); err != nil || string(b) != want {
+			t.Errorf("%s: %v %s; want %s", line, err, got.Stdout, want)
+		}
+	}
 	// As systemctl there is none.
 	for _, line := range []string{"is-active -o json ok", "show -o json -p Id ok", "is-enabled -o json ok"} {
 		got, want := m.Run(t, "/ctl/systemctl "+line), m.Run(t, "/usr/bin/systemctl "+line)
