@@ -15,7 +15,7 @@ import (
 
 // cat prints the files that make up units.
 func cat(c *Call) error {
-	if c.Opt.Transport == "host" {
+	if c.Opt.Transport != "" {
 		return cli.Usage("Cannot remotely cat units.")
 	}
 	names, err := c.catNames()

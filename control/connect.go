@@ -66,8 +66,12 @@ func (c *Call) connectFailed(err error) error {
 		transport = "remote"
 	}
 	text := strerror(err)
-	if errors.Is(err, manager.ErrNoUserBus) {
-		text = err.Error() + " (consider using --machine=<user>@.host --user to connect to bus of other user)"
+	const otherUser = " (consider using --machine=<user>@.host --user to connect to bus of other user)"
+	switch {
+	case errors.Is(err, manager.ErrNoUserBus):
+		text = err.Error() + otherUser
+	case c.Opt.Transport == "" && isErrno(err, syscall.EACCES), isErrno(err, syscall.EPERM):
+		text = strerror(syscall.EPERM) + otherUser
 	}
 	return cli.Usage("Failed to connect to " + c.scopeName() + " scope bus via " + transport + " transport: " + text)
 }

@@ -79,7 +79,10 @@ func (c *Call) noManager() error {
 
 // switchRoot checks its operands itself, and that the directory is another than ours.
 func switchRoot(c *Call) error {
-	if len(c.Args) > 2 {
+	switch {
+	case c.Opt.Transport != "":
+		return cli.Usage("Cannot switch root remotely.")
+	case len(c.Args) > 2:
 		return cli.Usage("Too many arguments.")
 	}
 	if len(c.Args) > 0 && c.Args[0] != "" {

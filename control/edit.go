@@ -32,10 +32,10 @@ type editing struct {
 // edit changes units by drop-ins, or by full copies, from an editor or standard input.
 func edit(c *Call) error {
 	switch {
-	case c.Opt.Transport != "" && c.Opt.Remote != ".host":
-		return cli.Usage("Cannot edit units remotely.")
 	case !c.Opt.Stdin && !(term.IsTerminal(c.Stdout) && term.IsTerminal(c.Stderr)):
 		return cli.Usage("Cannot edit units interactively if not on a tty.")
+	case c.Opt.Transport != "":
+		return cli.Usage("Cannot edit units remotely.")
 	}
 	dropIn, err := c.dropInName()
 	if err != nil {

@@ -26,7 +26,10 @@ func whoami(c *Call) error {
 		return err
 	}
 	pids := c.Args
-	if len(pids) == 0 {
+	switch {
+	case len(pids) == 0 && c.Opt.Transport != "":
+		return cli.Usage("Refusing to look up our local PID on remote host.")
+	case len(pids) == 0:
 		pids = []string{strconv.Itoa(os.Getpid())}
 	}
 	var status error

@@ -34,7 +34,7 @@ func sshArgs(remote string) ([]string, error) {
 	login, host := "", remote
 	if i := strings.IndexByte(remote, '@'); i >= 0 {
 		login, host = remote[:i+1], remote[i+1:]
-		if host == "" {
+		if host == "" || strings.Contains(host, "@") {
 			return nil, syscall.EINVAL
 		}
 	}
@@ -109,9 +109,15 @@ func dialMachine(t Target) (*Conn, error) {
 	if machine == "" {
 		machine = ".host"
 	}
-	if !t.User && machine == ".host" && isSelf(login) {
-		t.Transport, t.Full = "", true
-		return Dial(t)
+	if machine == ".host" {
+		self := login == "" || isSelf(login)
+		switch {
+		case !t.User && !given && os.Geteuid() != 0:
+			return nil, syscall.EACCES // that is only for whoever may enter PID 1's namespaces
+		case !t.User && self, given && self && knowsUserBus(t.Getenv):
+			t.Transport, t.Full = "", true
+			return Dial(t)
+		}
 	}
 	if given || t.User {
 		if login == "" {
@@ -130,16 +136,18 @@ func dialMachine(t Target) (*Conn, error) {
 	return dialPath("/proc/"+leader+"/root/run/dbus/system_bus_socket", true)
 }
 
-// isSelf tells whether login is who we are; nobody named is us.
+// knowsUserBus tells whether the environment says where our own manager is.
+func knowsUserBus(getenv func(string) string) bool {
+	return getenv("XDG_RUNTIME_DIR") != "" || getenv("DBUS_SESSION_BUS_ADDRESS") != ""
+}
+
+// isSelf tells whether login is our name or number.
 func isSelf(login string) bool {
-	if login == "" {
-		return true
-	}
 	if login == "root" {
 		return os.Geteuid() == 0
 	}
 	u, err := user.LookupId(strconv.Itoa(os.Geteuid()))
-	return err == nil && u.Username == login
+	return login == strconv.Itoa(os.Geteuid()) || err == nil && u.Username == login
 }
 
 // leaderOf is the first process of a container that systemd-machined knows. EHOSTDOWN: it knows none; EMEDIUMTYPE: it

@@ -17,11 +17,16 @@ import (
 )
 
 // TestVerbs runs the lists of testdata. A line is a command line without the program's name; one that begins
-// with "! " is run by a shell, to prepare what comes next, one that begins with "tty:80 " on a terminal with 80 columns,
+// with "! " is run by a shell, to prepare what comes next, one that begins with "$ " by a shell in which $S is the program, one that begins with "tty:80 " on a terminal with 80 columns,
 // one that begins with "as:halt " under that name.
 func TestVerbs(t *testing.T) {
-	m := oracle.Boot(t, "testdata/files")
-	lists, err := filepath.Glob("testdata/*.txt")
+	compareLists(t, oracle.Boot(t, "testdata/files"), "testdata/*.txt")
+}
+
+// compareLists runs lists with the one and then with the other program.
+func compareLists(t *testing.T, m *oracle.Machine, pattern string) {
+	t.Helper()
+	lists, err := filepath.Glob(pattern)
 	if err != nil || len(lists) == 0 {
 		t.Fatal(lists, err)
 	}
@@ -69,6 +74,7 @@ var volatile = [...]struct {
 	{regexp.MustCompile(`[A-Z][a-z]{2} [ 0-9][0-9] [0-9:]{8} `), "STAMP "},
 	{regexp.MustCompile(`([a-z-]+)\[[0-9]+\]: `), "$1[N]: "},
 	{regexp.MustCompile(`(/usr/bin|/ctl)/systemctl`), "systemctl"},
+	{regexp.MustCompile(`--deserialize=[0-9]+`), "--deserialize=N"},
 	{regexp.MustCompile(`Units: [0-9]+ loaded`), "Units: N loaded"},
 }
 
@@ -107,7 +113,9 @@ func transcript(t *testing.T, m *oracle.Machine, program string, lines []string)
 			line = args
 		}
 		command := program + " " + line
-		if rest, other := strings.CutPrefix(line, "as:"); other {
+		if rest, whole := strings.CutPrefix(line, "$ "); whole {
+			command = "export S=" + program + "; " + rest
+		} else if rest, other := strings.CutPrefix(line, "as:"); other {
 			name, args, _ := strings.Cut(rest, " ")
 			command = "SYSTEMD_INVOKED_AS=" + name + " " + program + " " + args
 		}

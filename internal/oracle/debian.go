@@ -27,6 +27,11 @@ func TreeWith(name, downloaded string) (string, error) {
 		`--customize-hook=APT_CONFIG="$MMDEBSTRAP_APT_CONFIG" apt-get install --yes --download-only --no-install-recommends `+downloaded)
 }
 
+// PlacesTree is a tree like Tree, with an ssh server, sessions and containers.
+var PlacesTree = sync.OnceValues(func() (string, error) {
+	return makeTree("places", packages+",openssh-server,openssh-client,libpam-systemd,systemd-container")
+})
+
 // makeTree runs mmdebstrap, under a lock, for other test processes want the tree too.
 func makeTree(name, include string, args ...string) (string, error) {
 	dir := filepath.Join(Cache(), name)
