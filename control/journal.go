@@ -24,7 +24,7 @@ type journalReader struct {
 // journalLines is how many lines of a unit's journal are shown.
 func (c *Call) journalLines() uint64 {
 	switch {
-	case c.Opt.Transport == "host", c.moreJSON():
+	case c.Opt.Transport != "", c.moreJSON():
 		return 0
 	case c.Opt.Lines != nil:
 		return *c.Opt.Lines
@@ -68,9 +68,6 @@ func (c *Call) startJournal(p unitProperties) *journalReader {
 // start starts journalctl(1) for what this boot has logged.
 func (j *journalReader) start(c *Call, args []string) bool {
 	args = append([]string{"--quiet", "--boot", "--no-pager"}, args...)
-	if c.Opt.Transport == "machine" {
-		args = append(args, "--machine="+c.Opt.Remote)
-	}
 	j.cmd = exec.Command("journalctl", args...)
 	j.cmd.Stdout, j.cmd.Env = &j.out, append(os.Environ(), "COLUMNS="+strconv.Itoa(j.columns))
 	if c.Getenv("SYSTEMD_COLORS") == "" {
@@ -134,7 +131,7 @@ func (w *statusWriter) rotated(p unitProperties) bool {
 // recorded tells whether the journal surely reaches back to when the unit was started, without running another
 // program: the daemon was there before, and so is the first entry of the file that it writes to.
 func (w *statusWriter) recorded(p unitProperties) bool {
-	if w.c.Opt.Transport != "" || w.c.scopeName() == "user" || p.text("LogNamespace") != "" {
+	if w.c.scopeName() == "user" || p.text("LogNamespace") != "" {
 		return false
 	}
 	daemon, err := w.m.Property(manager.UnitPath("systemd-journald.service"), manager.UnitInterface, "ActiveEnterTimestampMonotonic")

@@ -44,6 +44,32 @@ func (c *Call) eachMachine(f func(name string, m *manager.Conn, err error) error
 	return nil
 }
 
+// onManagers asks the manager and, with --recursive, those of the machines.
+func (c *Call) onManagers(f func(machine string, m *manager.Conn) error) error {
+	m, err := c.manager()
+	if err != nil {
+		return err
+	}
+	if err := f("", m); err != nil || !c.Opt.Recursive {
+		return err
+	}
+	return c.eachMachine(func(name string, m *manager.Conn, err error) error {
+		if err != nil {
+			c.Log(term.Err, "Failed to connect to container "+name+", ignoring: "+strerror(err))
+			return nil
+		}
+		return f(name, m)
+	})
+}
+
+// onMachine is the name of a unit, that of its machine before it.
+func onMachine(machine, name string) string {
+	if machine == "" {
+		return name
+	}
+	return machine + ":" + name
+}
+
 // listMachines lists the host and the containers with the states of their managers.
 func listMachines(c *Call) error {
 	m, err := c.manager()

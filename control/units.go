@@ -12,34 +12,21 @@ import (
 
 // listUnits lists the units that are loaded.
 func listUnits(c *Call) error {
-	m, err := c.manager()
-	if err != nil {
-		return err
-	}
 	patterns := c.Args
-	if c.Opt.WithDeps && len(patterns) > 0 {
-		patterns = c.withDependencies(m, patterns)
-	}
-	units, err := c.listed(m, patterns)
+	var units []manager.Unit
+	err := c.onManagers(func(machine string, m *manager.Conn) error {
+		if machine == "" && c.Opt.WithDeps && len(patterns) > 0 {
+			patterns = c.withDependencies(m, patterns)
+		}
+		l, err := c.listed(m, patterns)
+		for _, u := range l {
+			u.Machine = machine
+			units = append(units, u)
+		}
+		return err
+	})
 	if err != nil {
 		return err
-	}
-	if c.Opt.Recursive {
-		err := c.eachMachine(func(name string, m *manager.Conn, err error) error {
-			if err != nil {
-				c.Log(term.Err, "Failed to connect to container "+name+", ignoring: "+strerror(err))
-				return nil
-			}
-			more, err := c.listed(m, patterns)
-			for _, u := range more {
-				u.Machine = name
-				units = append(units, u)
-			}
-			return err
-		})
-		if err != nil {
-			return err
-		}
 	}
 	sortUnits(units)
 	c.printUnits(units)
@@ -84,7 +71,7 @@ func (c *Call) printUnits(units []manager.Unit) {
 		if !c.Opt.Plain {
 			row = append(row, term.Cell{Text: mark(u, c.env.UTF8()), Color: colors.mark})
 		}
-		row = append(row, term.Cell{Text: shownName(u), Color: colors.active}, term.Cell{Text: u.LoadState, Color: colors.load},
+		row = append(row, term.Cell{Text: onMachine(u.Machine, u.ID), Color: colors.active}, term.Cell{Text: u.LoadState, Color: colors.load},
 			term.Cell{Text: u.ActiveState, Color: colors.active}, term.Cell{Text: u.Sub, Color: colors.sub})
 		if jobs {
 			row = append(row, term.Cell{Text: u.JobType})
@@ -97,14 +84,6 @@ func (c *Call) printUnits(units []manager.Unit) {
 		out += c.unitLegend(len(units), jobs, t.Colors)
 	}
 	c.page(out)
-}
-
-// shownName is the name of a unit, that of its machine before it.
-func shownName(u manager.Unit) string {
-	if u.Machine == "" {
-		return u.ID
-	}
-	return u.Machine + ":" + u.ID
 }
 
 // mark is the dot before units that need attention.
@@ -131,7 +110,7 @@ func changing(u manager.Unit) bool {
 func unitObjects(units []manager.Unit, jobs bool) []term.Value {
 	rows := make([]term.Value, 0, len(units))
 	for _, u := range units {
-		o := term.Object{{Name: "unit", Value: shownName(u)}, {Name: "load", Value: u.LoadState},
+		o := term.Object{{Name: "unit", Value: onMachine(u.Machine, u.ID)}, {Name: "load", Value: u.LoadState},
 			{Name: "active", Value: u.ActiveState}, {Name: "sub", Value: u.Sub}}
 		if jobs {
 			o = append(o, term.Member{Name: "job", Value: u.JobType})

@@ -124,10 +124,15 @@ func dialMachine(t Target) (*Conn, error) {
 			login = "root"
 		}
 		args := []string{"-M" + machine, "-PGq", "--wait", "-pUser=" + login, "-pPAMName=login", "systemd-stdio-bridge"}
-		if t.User {
-			args = append(args, "--user")
+		switch {
+		case t.User && machine == ".host":
+			args = append(args, "--user", "--quiet")
+		case t.User:
+			args = append(args, "-punix:path=${XDG_RUNTIME_DIR}/bus") // its bridge may not know users
+		case machine == ".host":
+			args = append(args, "--quiet")
 		}
-		return dialProgram("systemd-run", append(args, "--quiet")...)
+		return dialProgram("systemd-run", args...)
 	}
 	leader, err := leaderOf(machine)
 	if err != nil {
