@@ -31,6 +31,10 @@ type Call struct {
 	env   term.Env
 	conns []connection
 
+	privileged bool // the verb changes what only root may change
+	asksPolkit bool // its agent was started, or cannot be
+	agents     []agent
+
 	compat bool // we are one of the old programs
 }
 
@@ -53,6 +57,7 @@ func Main(argv []string) int {
 		c.Name = argv[0]
 	}
 	err := c.run(argv)
+	c.stopAgents()
 	if err == errIntrospect {
 		c.Print(introspect())
 		return 0

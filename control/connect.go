@@ -47,6 +47,9 @@ func (c *Call) dial(full bool) (*manager.Conn, error) {
 		conn.Timeout = time.Duration(usec) * time.Microsecond
 	}
 	c.conns = append(c.conns, connection{conn, full})
+	if c.privileged {
+		c.askForAuthorization()
+	}
 	return conn, nil
 }
 

@@ -21,7 +21,7 @@ func (c *Call) dispatch(operands []string) error {
 	if v == nil || len(operands) > 0 && c.Verb == "" {
 		return c.unknown()
 	}
-	c.Verb = v.Name
+	c.Verb, c.privileged = v.Name, v.Privileged
 	online := v.Online && !c.offlineOwn(v)
 	if online && c.Opt.RootGiven {
 		return cli.Usage("Verb '" + v.Name + "' cannot be used with --root= or --image=.")

@@ -114,6 +114,9 @@ func (c *Call) end(a powerAction) error {
 		return cli.Usage("No kexec kernel loaded and autodetection failed.\nAutomatic loading works only on systems booted with EFI.")
 	}
 	if c.Opt.When == 0 {
+		if c.Opt.Force < 2 || a.sleeps {
+			c.askForAuthorization()
+		}
 		if err := c.checkInhibitors(a); err != nil {
 			return err
 		}

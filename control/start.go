@@ -90,6 +90,8 @@ func (w *waiting) fails(status Exit) {
 }
 
 func (w *waiting) marked() error {
+	w.askForAuthorization()
+	w.askForPasswords()
 	if !w.Opt.NoBlock {
 		w.m.WatchJobs()
 	}
@@ -104,6 +106,10 @@ func (w *waiting) marked() error {
 }
 
 func (w *waiting) do(r request, names []string) error {
+	w.askForAuthorization()
+	if !w.Opt.DryRun {
+		w.askForPasswords()
+	}
 	if !w.Opt.NoBlock {
 		w.m.WatchJobs()
 	}

@@ -7,15 +7,16 @@ import "strings"
 
 // A Verb is one row of a front door's table.
 type Verb[C any] struct {
-	Name     string
-	Args     string // as help shows them: "UNIT…"
-	Min, Max int    // operands; Max < 0: any number
-	Group    string // heading in the help
-	Online   bool   // needs a manager: refused for a tree, ignored in a chroot
-	OnFiles  bool   // an Online verb that works on files too when it is ctl's to decide
-	Default  bool   // what is meant when no verb is named
-	Help     string // "" hides the row: an old spelling
-	Run      func(*C) error
+	Name       string
+	Args       string // as help shows them: "UNIT…"
+	Min, Max   int    // operands; Max < 0: any number
+	Group      string // heading in the help
+	Online     bool   // needs a manager: refused for a tree, ignored in a chroot
+	Privileged bool   // changes what only root may change: others are asked for a password
+	OnFiles    bool   // an Online verb that works on files too when it is ctl's to decide
+	Default    bool   // what is meant when no verb is named
+	Help       string // "" hides the row: an old spelling
+	Run        func(*C) error
 }
 
 // Any is Verb.Max of verbs that take any number of operands.
