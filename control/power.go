@@ -60,11 +60,16 @@ func powerOff(c *Call) error {
 		}
 		return c.noManager()
 	}
-	switch c.Verb {
-	case "default", "rescue", "emergency":
+	a, known := powerActionOf(c.Verb)
+	if err := c.checkInhibitors(a.sleeps); err != nil {
+		return err
+	}
+	if c.Opt.Force > 1 && os.Geteuid() != 0 {
+		return cli.Usage("Need to be root.")
+	}
+	if !known {
 		return c.startTarget(c.Verb+".target", "isolate")
 	}
-	a, _ := powerActionOf(c.Verb)
 	return c.end(a)
 }
 
@@ -113,24 +118,18 @@ func (c *Call) end(a powerAction) error {
 	if a.verb == "kexec" && !kexecLoaded() {
 		return cli.Usage("No kexec kernel loaded and autodetection failed.\nAutomatic loading works only on systems booted with EFI.")
 	}
-	if c.Opt.When == 0 {
-		if c.Opt.Force < 2 || a.sleeps {
-			c.askForAuthorization()
-		}
-		if err := c.checkInhibitors(a); err != nil {
-			return err
-		}
-	}
 	if a.verb == "reboot" && c.Opt.RebootArgument != "" {
 		c.writeRebootArgument()
 	}
-	switch {
-	case c.Opt.When != 0 && !a.sleeps:
+	if c.Opt.When != 0 && !a.sleeps {
 		return failed(c.schedule(a.verb, c.Opt.When))
-	case c.Opt.DryRun:
-		return nil
+	}
+	if c.Opt.Force == 0 || a.now == "" {
+		c.askForAuthorization()
 	}
 	switch {
+	case c.Opt.DryRun:
+		return nil
 	case c.Opt.Force > 1 && !a.sleeps:
 		return c.endNow(a)
 	case c.Opt.Force > 0 && a.now != "":
@@ -209,6 +208,7 @@ func (c *Call) sayWall(m *manager.Conn, text string) {
 
 // startTarget starts a target that ends or changes all there is.
 func (c *Call) startTarget(name, mode string) error {
+	c.askForAuthorization()
 	if c.Opt.DryRun {
 		return nil
 	}
@@ -229,6 +229,7 @@ func (c *Call) callNow(method string) error {
 	if err != nil {
 		return err
 	}
+	c.askForAuthorization()
 	// The manager may be gone before it answers.
 	if _, err := m.Manager(method); err != nil && !isErrno(err, syscall.ECONNRESET) && !isErrno(err, syscall.ENOTCONN) {
 		return Failure{"execute operation", err}
@@ -296,6 +297,9 @@ func isMountPoint(path string) bool {
 
 // exit ends a user's manager, or a container, with a status.
 func exit(c *Call) error {
+	if err := c.checkInhibitors(false); err != nil {
+		return err
+	}
 	code := -1
 	if len(c.Args) > 0 {
 		n, ok := number(c.Args[0])
@@ -322,10 +326,11 @@ func exit(c *Call) error {
 	return c.startTarget("exit.target", "replace-irreversibly")
 }
 
-// checkInhibitors refuses what a process or another user holds off, if that is to be looked at.
-func (c *Call) checkInhibitors(a powerAction) error {
-	wanted := c.Opt.Inhibitors == Yes || c.Opt.Inhibitors == Auto && term.IsTerminal(os.Stdin)
-	if !wanted || c.Opt.Force > 0 || c.Opt.Transport != "" || c.Opt.DryRun {
+// checkInhibitors refuses what a process or another user holds off, if that is to be looked at. Unless it is, root is
+// kept from nothing by users.
+func (c *Call) checkInhibitors(sleeps bool) error {
+	wanted := c.Opt.Inhibitors == Yes || c.Opt.Inhibitors == Auto && term.IsTerminal(c.Stdout)
+	if !wanted || c.Opt.Force > 0 || c.Opt.Transport != "" || c.Opt.When != 0 {
 		return nil
 	}
 	m, err := c.connect(true)
@@ -337,7 +342,7 @@ func (c *Call) checkInhibitors(a powerAction) error {
 		return nil // whoever is to do it will say why not
 	}
 	kind := "shutdown"
-	if a.sleeps {
+	if sleeps {
 		kind = "sleep"
 	}
 	held := false
@@ -350,10 +355,13 @@ func (c *Call) checkInhibitors(a powerAction) error {
 		c.Log(term.Warning, "Operation inhibited by \""+i.Who+"\" (PID "+decimal(i.PID)+" \""+comm+
 			"\", user "+userName(i.UID)+"), reason is \""+i.Why+"\".")
 	}
-	if !held {
+	if !held && c.Opt.Inhibitors == Auto && os.Geteuid() == 0 {
+		return nil
+	}
+	if users := c.otherUsers(); !held && !users {
 		return nil
 	}
 	return cli.Usage("Please retry operation after closing inhibitors and logging out other users.\n" +
 		"'systemd-inhibit' can be used to list active inhibitors.\n" +
-		"Alternatively, ignore inhibitors and users with 'systemctl " + a.verb + " -i'.")
+		"Alternatively, ignore inhibitors and users with 'systemctl " + c.Verb + " -i'.")
 }

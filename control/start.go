@@ -2,6 +2,7 @@ package control
 
 import (
 	"errors"
+	"slices"
 	"strings"
 
 	"ctl/control/manager"
@@ -155,6 +156,8 @@ func (w *waiting) enqueueAll(r request, names []string) bool {
 		}
 		return true
 	}
+	// The manager answers in an order of its own.
+	slices.SortStableFunc(jobs, func(a, b manager.Job) int { return slices.Index(names, a.Unit) - slices.Index(names, b.Unit) })
 	for _, j := range jobs {
 		w.jobs = append(w.jobs, queuedJob{unit: j.Unit, path: j.Path})
 	}

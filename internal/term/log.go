@@ -23,9 +23,10 @@ const (
 var levelNames = [...]string{"emerg", "alert", "crit", "err", "warning", "notice", "info", "debug"}
 
 // A Log writes messages to standard error, one a line, as the reference's logger does on a
-// console: plain, or in colours with carriage returns on a terminal.
+// console: plain, or with carriage returns on a terminal, in colours if Out is one too.
 type Log struct {
 	Err    *os.File
+	Out    *os.File
 	Env    Env
 	ready  bool
 	max    Level
@@ -40,7 +41,7 @@ func (l *Log) setUp() {
 	l.ready = true
 	l.max = Info
 	l.tty = IsTerminal(l.Err) && l.Env.Getenv("TERM") != "dumb"
-	l.colors = l.Env.Colors(IsTerminal(l.Err))
+	l.colors = l.Env.Colors(IsTerminal(l.Err) && IsTerminal(l.Out))
 	if b, ok := unit.Boolean(l.Env.Getenv("SYSTEMD_LOG_COLOR")); ok && !b {
 		l.colors = false
 	}
