@@ -42,7 +42,8 @@ func Mangle(name, operation, suffix string, glob bool) (mangled string, notices 
 	if !Valid(escaped, Any) {
 		escaped += suffix
 	}
-	if !Valid(escaped, Any) {
+	// The reference leaves it to others to refuse what has become too long, where patterns are no names either.
+	if !glob && !Valid(escaped, Any) {
 		return "", notices, syscall.EINVAL
 	}
 	return escaped, notices, nil

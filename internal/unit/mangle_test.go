@@ -102,7 +102,7 @@ func TestManglePath(t *testing.T) {
 		{strings.Repeat("/a", 2048), ""},
 		{"/dev/" + strings.Repeat("y", 260), ""},
 	} {
-		got, _, err := unit.Mangle(c.path, "", ".service", true)
+		got, _, err := unit.Mangle(c.path, "", ".service", false)
 		if got != c.want || (err != nil) != (c.want == "") {
 			t.Errorf("Mangle(%q) = %q, %v", c.path, got, err)
 		}
