@@ -110,7 +110,7 @@ func (c *Call) loadedSource(m *manager.Conn, ix *enable.Index, name string) (sou
 		if l.Fragment != "" {
 			s.Name = path.Base(l.Fragment)
 		}
-		s.Fragment, s.DropIns, s.changed = l.Fragment, ix.Masks(l.DropIns), m.NeedsReload(name)
+		s.Fragment, s.DropIns, s.changed = l.Fragment, ix.Masks(l.DropIns), len(m.Outdated(name)) > 0
 	}
 	return s, nil
 }

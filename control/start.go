@@ -161,9 +161,7 @@ func (w *waiting) enqueueAll(r request, names []string) bool {
 	for _, j := range jobs {
 		w.jobs = append(w.jobs, queuedJob{unit: j.Unit, path: j.Path})
 	}
-	for _, n := range names {
-		w.queued(n)
-	}
+	w.queued(names...)
 	return true
 }
 
@@ -260,18 +258,24 @@ func startStatus(err error) Exit {
 	return 1
 }
 
-// queued does what is to be done for a unit once its job is in the queue.
-func (w *waiting) queued(name string) {
-	if !w.Opt.NoWarn && w.m.NeedsReload(name) {
-		w.warnChanged(name)
+// queued does what is to be done for units once their jobs are in the queue.
+func (w *waiting) queued(names ...string) {
+	var outdated []string
+	if !w.Opt.NoWarn {
+		outdated = w.m.Outdated(names...)
 	}
-	if w.Opt.Wait {
-		if err := w.m.Watch(name); err != nil {
-			w.Log(term.Err, Failure{"watch unit " + name, err}.Error())
-			w.fails(1)
+	for _, n := range names {
+		if slices.Contains(outdated, n) {
+			w.warnChanged(n)
+		}
+		if w.Opt.Wait {
+			if err := w.m.Watch(n); err != nil {
+				w.Log(term.Err, Failure{"watch unit " + n, err}.Error())
+				w.fails(1)
+			}
 		}
 	}
-	w.names = append(w.names, name)
+	w.names = append(w.names, names...)
 }
 
 // warnChanged says that the manager knows an old state of a unit's files.

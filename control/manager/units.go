@@ -112,14 +112,30 @@ func (c *Conn) UnitStates(names []string) ([]UnitState, error) {
 	return l, err
 }
 
-// NeedsReload tells whether the files of a unit, if it is loaded, have changed since.
-func (c *Conn) NeedsReload(name string) bool {
-	path, err := Ask[ObjectPath](c, "GetUnit", name)
-	if err != nil {
-		return false
+// Outdated are those of several units that are loaded and whose files have changed since.
+func (c *Conn) Outdated(names ...string) []string {
+	var loaded, l []string
+	var calls []Call
+	for _, n := range names {
+		calls = append(calls, Method("GetUnit", n))
 	}
-	p, err := c.Property(path, UnitInterface, "NeedDaemonReload")
-	return err == nil && p.Bool()
+	// What cannot be asked for is not known to be outdated.
+	ask := calls
+	calls = nil
+	_ = c.Each(ask, func(i int, reply []any, err error) error {
+		if path, err := Read[ObjectPath](reply, err); err == nil {
+			loaded = append(loaded, names[i])
+			calls = append(calls, Get(path, UnitInterface, "NeedDaemonReload"))
+		}
+		return nil
+	})
+	_ = c.Each(calls, func(i int, reply []any, err error) error {
+		if err == nil && Value(reply).Bool() {
+			l = append(l, loaded[i])
+		}
+		return nil
+	})
+	return l
 }
 
 // IsActive tells whether a unit in an active state works.
