@@ -25,8 +25,13 @@ func disableUnits(c *Call) error {
 }
 func reenableUnits(c *Call) error { return c.change("reenable", (*enable.Index).Reenable, true) }
 func maskUnits(c *Call) error     { return c.change("mask", (*enable.Index).Mask, false) }
-func unmaskUnits(c *Call) error   { return c.change("unmask", (*enable.Index).Unmask, false) }
 func linkUnits(c *Call) error     { return c.change("link", (*enable.Index).LinkUnits, false) }
+
+func unmaskUnits(c *Call) error {
+	return c.change("unmask", func(ix *enable.Index, args []string, f enable.Flags) *enable.Plan {
+		return ix.Unmask(args, f, c.Opt.Root == "")
+	}, false)
+}
 
 func revertUnits(c *Call) error {
 	return c.change("revert", func(ix *enable.Index, args []string, _ enable.Flags) *enable.Plan {
@@ -141,7 +146,7 @@ func (c *Call) open() (*tree.Tree, *enable.Index, error) {
 		return nil, nil, err
 	}
 	t.ShowAs(strings.TrimSuffix(c.Opt.Root, "/"))
-	ix, err := enable.Open(enable.Config{Tree: t, Scope: c.Opt.Scope, Rooted: c.Opt.Root != "", Getenv: c.Getenv})
+	ix, err := enable.Open(enable.Config{Tree: t, Scope: c.Opt.Scope, Getenv: c.Getenv})
 	if err != nil {
 		t.Close()
 		return nil, nil, err
@@ -377,13 +382,11 @@ func isEnabled(c *Call) error {
 }
 
 // linksOf are the links that disable would remove.
-func (c *Call) linksOf(ix *enable.Index, name string) (links []string) {
-	p := ix.Disable([]string{name}, c.flags())
-	c.notes(p.Notes)
-	for _, ch := range p.Foresee().Changes {
-		if ch.Type == enable.Unlink {
-			links = append(links, ch.Path)
-		}
+func (c *Call) linksOf(ix *enable.Index, name string) []string {
+	links, notes := ix.Links(name, c.flags())
+	c.notes(notes)
+	for i, l := range links {
+		links[i] = c.shown(l)
 	}
 	return links
 }

@@ -44,7 +44,9 @@ func (ix *Index) Apply(p *Plan) Result {
 			continue
 		}
 		if err := a.do(s); err != nil {
-			r.Changes = p.add(r.Changes, Change{Type: Failed, Err: sys.Errno(err), Path: ix.shown(s.Path)})
+			if s.Action != Discard { // of which the reference only says that it failed
+				r.Changes = p.add(r.Changes, Change{Type: Failed, Err: sys.Errno(err), Path: ix.shown(s.Path)})
+			}
 			if r.Err == nil {
 				r.Err = sys.Errno(err)
 			}

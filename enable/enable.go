@@ -22,7 +22,6 @@ const (
 type Config struct {
 	Tree   *tree.Tree
 	Scope  Scope
-	Rooted bool                // a root was named, be it "/": the reference is more careful without
 	Getenv func(string) string // SYSTEMD_UNIT_PATH, HOME, XDG_*, SYSTEMD_OS_RELEASE
 }
 

@@ -219,6 +219,9 @@ func (ix *Index) canonical(p string) (string, error) {
 	return path.Join(d, path.Base(p)), nil
 }
 
+// rooted tells whether the tree is another than "/": --root=/ is no root, neither to us nor to the reference.
+func (ix *Index) rooted() bool { return ix.tree.Prefix() != "" }
+
 // shown is p as messages name it: with the tree's prefix.
 func (ix *Index) shown(p string) string { return ix.tree.Shown(p) }
 

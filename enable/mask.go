@@ -29,18 +29,19 @@ func (ix *Index) Mask(names []string, f Flags) *Plan {
 	return p
 }
 
-// Unmask plans `systemctl unmask`: what masks under each name goes, and links to it.
-func (ix *Index) Unmask(names []string, f Flags) *Plan {
+// Unmask plans `systemctl unmask`: what masks under each name goes, and links to it. Nothing
+// goes when of one name that cannot be told. generated: it is also said what a generator masks.
+func (ix *Index) Unmask(names []string, f Flags, generated bool) *Plan {
 	p, config := ix.begin("unmask", f)
 	if p.Err != nil {
 		return p
 	}
-	m := newMarks()
+	var todo []string
 	for _, name := range names {
 		if !unit.Valid(name, unit.Any) {
 			return &Plan{Verb: p.Verb, Err: syscall.EINVAL}
 		}
-		if !ix.cfg.Rooted {
+		if generated {
 			ix.generatorMask(p, name)
 		}
 		file := config + "/" + name
@@ -51,10 +52,14 @@ func (ix *Index) Unmask(names []string, f Flags) *Plan {
 			p.failed(sys.Errno(err))
 			return p
 		}
-		if masks && !m.paths[file] {
-			m.paths[file] = true
-			ix.remove(p, file, config)
+		if masks {
+			todo = append(todo, file)
 		}
+	}
+	m := newMarks()
+	for _, file := range unique(todo) {
+		m.paths[file] = true
+		ix.remove(p, file, config)
 	}
 	ix.removeMarked(p, m, config)
 	return p
@@ -188,7 +193,7 @@ func (ix *Index) revertible(p *Plan, name string) (todo []string, err error) {
 			}
 		} else {
 			vendor = vendor || n.kind == tree.Regular && ix.path.isVendor(dirPath) &&
-				!(ix.tree.Prefix() != "" && ix.path.isGenerator(dirPath))
+				!(ix.rooted() && ix.path.isGenerator(dirPath))
 			if ix.path.isConfig(dirPath) && (n.kind == tree.Regular || n.kind == tree.Link) {
 				own = append(own, dirPath+"/"+name)
 			}

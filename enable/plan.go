@@ -1,6 +1,7 @@
 package enable
 
 import (
+	"errors"
 	"path"
 	"strings"
 	"syscall"
@@ -113,12 +114,36 @@ func (ix *Index) link(pl *Plan, target, p string, force, vital bool) error {
 		step.Action = Replace
 		step.Changes = []Change{{Type: Unlink, Path: ix.shown(p)}, step.Changes[0]}
 	}
+	if err := ix.unmakeable(d); err != nil {
+		return pl.fail(err, ix.shown(p), "")
+	}
 	d.put(path.Base(p), target)
 	if twin := ix.twin(d); twin != nil {
 		twin.put(path.Base(p), target)
 	}
 	pl.Steps = append(pl.Steps, step)
 	return nil
+}
+
+// unmakeable tells why the directory d, which is not there, cannot be made: a file or a
+// link that leads nowhere is in the way.
+func (ix *Index) unmakeable(d *dir) error {
+	if d.err == nil {
+		return nil
+	}
+	for p := d.path; ; p = path.Dir(p) {
+		st, err := ix.tree.Lstat(p)
+		switch {
+		case errors.Is(err, syscall.ENOENT) && p != "/":
+			continue
+		case err == nil && st.Kind == tree.Link:
+			st, err = ix.tree.Stat(p)
+		}
+		if err == nil && st.Kind != tree.Directory {
+			err = syscall.ENOTDIR
+		}
+		return err
+	}
 }
 
 // twin is the directory that d, being a link, leads to; nil if it is none.

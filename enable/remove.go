@@ -22,14 +22,39 @@ func (ix *Index) Disable(names []string, f Flags) *Plan {
 	return p
 }
 
+// Links lists what Disable would remove for the unit called name, and changes nothing in the Index.
+func (ix *Index) Links(name string, f Flags) ([]string, []Note) {
+	p, config := ix.begin("disable", f)
+	if p.Err != nil {
+		return nil, nil
+	}
+	m, _, ok := ix.toDisable(p, []string{name})
+	if !ok {
+		return nil, p.Notes
+	}
+	links, _ := ix.findMarked(p, m, config)
+	return links, p.Notes
+}
+
 // disable reports whether the request may go on (reenable's second half).
 func (ix *Index) disable(p *Plan, config string, names []string) bool {
+	m, installable, ok := ix.toDisable(p, names)
+	if !ok {
+		return false
+	}
+	some, all := ix.removeMarked(p, m, config)
+	p.Carries = some || installable
+	return all
+}
+
+// toDisable marks the units, and those that their Also= names. installable: one of
+// the units has something to install; ok: the request may go on.
+func (ix *Index) toDisable(p *Plan, names []string) (m *marks, installable, ok bool) {
 	j := ix.newJob(&p.Notes)
-	installable := false
 	for _, name := range names {
 		if !unit.Valid(name, unit.Any) {
 			p.failed(p.fail(syscall.EUCLEAN, name, ""))
-			return false
+			return nil, false, false
 		}
 		u, err := j.add(name, "", false)
 		if err == nil {
@@ -40,16 +65,14 @@ func (ix *Index) disable(p *Plan, config string, names []string) bool {
 			p.failed(e)
 			// What is left of a unit that is gone can still be removed.
 			if e != syscall.ENOENT {
-				return false
+				return nil, false, false
 			}
 		}
 		installable = installable || u.hasRules() || len(u.also) > 0
 	}
-	m := newMarks()
+	m = newMarks()
 	j.mark(p, m)
-	some, all := ix.removeMarked(p, m, config)
-	p.Carries = some || installable
-	return all
+	return m, installable, true
 }
 
 // marks are what links are removed for: their own names, or where they lead.
@@ -87,12 +110,21 @@ func (j *job) mark(p *Plan, m *marks) {
 	}
 }
 
-// removeMarked plans the removal of the links below config that m marks, and of
-// those that lead to them. The order is that of their paths. some: there are any;
+// removeMarked plans the removal of the links below config that m marks. some: there are any;
 // all: of each link it could be told where it leads.
 func (ix *Index) removeMarked(p *Plan, m *marks, config string) (some, all bool) {
+	links, all := ix.findMarked(p, m, config)
+	for _, l := range links {
+		ix.remove(p, l, config)
+	}
+	return len(links) > 0, all
+}
+
+// findMarked lists the links below config that m marks, and those that lead to them, in the
+// order of their paths. all: of each link it could be told where it leads.
+func (ix *Index) findMarked(p *Plan, m *marks, config string) (found []string, all bool) {
 	if len(m.names)+len(m.paths) == 0 {
-		return false, true
+		return nil, true
 	}
 	var links []string
 	ix.links(config, func(l string) { links = append(links, l) })
@@ -118,12 +150,8 @@ func (ix *Index) removeMarked(p *Plan, m *marks, config string) (some, all bool)
 			}
 		}
 	}
-	for _, l := range links {
-		if removed[l] {
-			ix.remove(p, l, config)
-		}
-	}
-	return len(removed) > 0, len(refused) == 0
+	links = slices.DeleteFunc(links, func(l string) bool { return !removed[l] })
+	return links, len(refused) == 0
 }
 
 // links calls yield with each link below dir that has a unit's name.
@@ -218,7 +246,7 @@ func (ix *Index) Reenable(args []string, f Flags) *Plan {
 		if !strings.Contains(arg, "/") && unit.KindOf(arg) != unit.Instance {
 			j := ix.newJob(&p.Notes)
 			// Without a root the reference looks, but goes on with the name.
-			if u, err := j.discover(name, true, true); err == nil && u.path != "" && ix.tree.Prefix() != "" {
+			if u, err := j.discover(name, true, true); err == nil && u.path != "" && ix.rooted() {
 				arg = u.path
 			}
 		}

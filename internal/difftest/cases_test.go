@@ -69,6 +69,9 @@ func TestCases(t *testing.T) {
 			if d := row.compare(t, out); d != "" {
 				t.Errorf("after the commands before: %s", d)
 			}
+			if d := row.foresees(t, out); d != "" {
+				t.Error(d)
+			}
 		})
 	}
 }

@@ -150,16 +150,17 @@ func (g *generator) command() []string {
 	for _, o := range []struct {
 		option  string
 		percent int
-	}{{"--runtime", 8}, {"-f", 10}, {"-q", 6}, {"--no-warn", 4}, {"--now", 3}, {"--no-reload", 3}, {"--root=/", 10}} {
+	}{{"--runtime", 8}, {"-f", 10}, {"-q", 6}, {"--no-warn", 4}, {"--now", 3}, {"--no-reload", 3}, {"--root=/", 10},
+		{"--system", 2}, {"--no-block", 1}, {"-M foo", 1}, {"--all", 2}, {"--value", 1}, {"--no-ask-password", 1}} {
 		if o.option == "--root=/" && (!g.st.chrooted || g.scope == "--user") {
 			continue
 		}
 		if g.chance(o.percent) {
-			c = append(c, o.option)
+			c = append(c, strings.Fields(o.option)...)
 		}
 	}
 	verbs := []string{"enable", "enable", "enable", "disable", "disable", "mask", "unmask", "is-enabled", "is-enabled", "revert",
-		"add-wants", "add-requires", "set-default", "get-default", "list-unit-files", "list-unit-files", "link"}
+		"add-wants", "add-requires", "set-default", "get-default", "list-unit-files", "list-unit-files", "link", "link"}
 	if !g.dropIns || g.st.chrooted { // 6
 		verbs = append(verbs, "reenable", "reenable")
 	}
@@ -178,12 +179,14 @@ func (g *generator) command() []string {
 		}
 	case "get-default":
 	case "list-unit-files":
-		if g.chance(20) {
-			c = append(c, pick(g, "a*", "*.service", g.unit()))
+		for g.chance(20) {
+			c = append(c, pick(g, "a*", "*.service", "[ab]*", "?@*", "nope", "*@i*", "", g.unit(), g.unit()))
 		}
 		if g.chance(30) {
 			c = append(c, pick(g, []string{"--state=enabled"}, []string{"-t", "service,target"}, []string{"--output=json"}, []string{"-ojson-pretty"},
-				[]string{"--no-legend"}, []string{"--state=bad,disabled"}, []string{"--full", "--plain", "-a"}, []string{"--legend=yes", "-q"})...)
+				[]string{"--no-legend"}, []string{"--state=bad,disabled"}, []string{"--full", "--plain", "-a"}, []string{"--legend=yes", "-q"}, []string{"--state=masked,linked,alias,indirect,static"},
+				[]string{"--type=timer", "--type=path,mount"}, []string{"--state=enabled-runtime,linked-runtime,masked-runtime"},
+				[]string{"--state=generated,transient"}, []string{"--output=json-sse"}, []string{"-t", "help"}, []string{"--state="}, []string{"-t", "bogus"}, []string{"--value"})...)
 		}
 	case "set-default":
 		c = append(c, pick(g, "multi-user", "t.target", "t@i.target", g.unit(), "default.target"))
@@ -191,7 +194,10 @@ func (g *generator) command() []string {
 		c = append(c, pick(g, "multi-user.target", "t", "t@.target", "t@i.target", "c.service", "gone.target", "d.slice", "a b"))
 		c = append(c, g.arguments()...)
 	case "link":
-		c = append(c, "/opt/"+g.unit())
+		c = append(c, pick(g, "/opt/", "/opt/", "/opt/", "/opt/", "/opt/../opt/", "/srv/", "//opt//")+g.unit())
+		if g.chance(10) {
+			c = append(c, pick(g, "/opt/"+g.unit(), "/opt", "/opt/foo", "/", "opt.service", g.etc+"sub/"+g.unit()))
+		}
 	case "is-enabled":
 		if g.chance(15) && g.st.chrooted { // 8
 			c = append(c, "--full")
@@ -199,7 +205,7 @@ func (g *generator) command() []string {
 		c = append(c, g.arguments()...)
 	case "enable", "reenable":
 		switch {
-		case g.chance(8) && (!g.dropIns || g.st.chrooted): // 6
+		case g.chance(8) && !g.dropIns: // 6
 			c = append(c, "/opt/"+g.unit())
 		case g.chance(5) && g.st.chrooted && !g.dropIns: // 5, 6
 			c = append(c, g.usr+g.unit())

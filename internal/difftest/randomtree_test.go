@@ -132,8 +132,15 @@ func (g *generator) tree() {
 		g.s.file("/etc/initrd-release", "ID=x\n")
 		g.s.file("/usr/lib/systemd/initrd-preset/1.preset", "enable a.service\ndisable *\n")
 	}
+	if g.chance(3) { // SysV, which 262 knows no more
+		g.s.file("/etc/init.d/a", "#!/bin/sh\n")
+		g.s.link("/etc/rc2.d/S01a", "../init.d/a")
+	}
+	if g.chance(3) { // split /usr: 25
+		g.s.link("/lib", "usr/lib")
+	}
 	if g.chance(4) && g.scope == "" {
-		g.s.env = append(g.s.env, "SYSTEMD_UNIT_PATH="+pick(g, "/opt:", "/opt", "/opt:/usr/lib/systemd/system", ":/opt", "/etc/systemd/system:/opt"))
+		g.s.env = append(g.s.env, "SYSTEMD_UNIT_PATH="+pick(g, "/etc/systemd/system:/run/systemd/system:/opt", "/usr/lib/systemd/system/sub:", "/opt:", "/opt", "/opt:/usr/lib/systemd/system", ":/opt", "/etc/systemd/system:/opt"))
 	}
 }
 
@@ -141,7 +148,7 @@ func (g *generator) tree() {
 func (g *generator) oddity() {
 	dir := pick(g, g.etc, g.etc, g.etc, g.usr, g.run, g.anywhere())
 	dependents := pick(g, "multi-user.target", "t.target", "t@i.target", "gone.target", "c.service") + pick(g, ".wants/", ".requires/", ".upholds/")
-	switch g.IntN(10) {
+	switch g.IntN(14) {
 	case 0:
 		g.s.link(dir+g.unit(), "/dev/null")
 	case 1:
@@ -158,6 +165,17 @@ func (g *generator) oddity() {
 		g.s.link(dir+strings.TrimSuffix(dependents, "/"), pick(g, "t.target.wants", "../../../opt", "nowhere"))
 	case 8:
 		g.s.add(file{path: dir + g.unit(), kind: fs.ModeDir})
+	case 10: // a link to a link, and round in a circle
+		u := g.unit()
+		g.s.link(dir+u, pick(g, g.etc, g.usr, "")+g.unit())
+		g.s.link(g.etc+g.unit(), pick(g, dir, "")+u)
+	case 11: // an instance of a template, enabled or masked
+		g.s.link(dir+pick(g, "", dependents)+pick(g, "a@i", "b@j-k", "x@i", "a@", "c@x@y")+".service", pick(g, "/dev/null", g.usr+pick(g, "a@", "b@", "x@", "a@i")+".service"))
+	case 12: // a file where a directory is wanted
+		g.s.file(dir+strings.TrimSuffix(dependents, "/"), "x\n")
+	case 13: // a directory of units elsewhere, a part of it behind a link
+		g.s.link(g.etc+"sub", pick(g, "/opt", g.usr, "../../../opt"))
+		g.s.link(dir+g.unit(), g.etc+"sub/"+g.unit())
 	case 9:
 		g.s.link(dir+pick(g, "sub/", "t.target.d/", "x.wants/", ".wants/")+g.unit(), g.usr+g.unit())
 	}
@@ -167,7 +185,7 @@ func (g *generator) presetFile() {
 	var b strings.Builder
 	for range 1 + g.IntN(4) {
 		b.WriteString(pick(g, "enable ", "disable ", "disable ", "ignore ", "bogus ", "# ", "enable\t", " disable  ") +
-			pick(g, g.unit(), "*.service", "a*", "[ab].*", "*", g.unit()+" i j", "?.service", "[!a]*", "x@.service i %z", "*@*") + "\n")
+			pick(g, g.unit(), "*.service", "a*", "[ab].*", "*", g.unit()+" i j", "?.service", "[!a]*", "x@.service i %z", "*@*", "a@.service i", "b@.service i j-k a/b", "a?.service", "*.t*", "{a,b}.service", "a\\*", "# x", "[]") + pick(g, "\n", "\n", "\n", "\n", " \n", "\r\n", "\n\n"))
 	}
 	dir := pick(g, "/usr/lib/", "/etc/", "/run/", "/usr/local/lib/") + g.presets + pick(g, "10-a", "50-b", "90-c") + ".preset"
 	if g.chance(5) {

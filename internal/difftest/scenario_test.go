@@ -241,7 +241,7 @@ func once(verb, a, b string) (string, string) {
 			return true
 		}
 		switch verb {
-		case "disable", "reenable", "preset", "preset-all":
+		case "disable", "reenable", "preset", "preset-all", "unmask", "revert":
 			return strings.HasPrefix(line, "Failed to ")
 		}
 		return false
