@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -24,7 +25,8 @@ const (
 // An editing is one file being edited.
 type editing struct {
 	target string   // in the tree
-	before string   // its contents
+	was    []byte   // its contents, not nil
+	before string   // the text to begin with
 	others []string // further files of the unit, shown as comments
 	temp   string   // on the host, while the editor runs
 }
@@ -53,11 +55,12 @@ func edit(c *Call) error {
 		return Failure{"edit units", err}
 	}
 	defer t.Close()
-	defer enable.Lock(t)()
 	var files []*editing
 	err = c.sources(ix, names, func(name string, s source) error {
 		e, err := c.editingOf(ix, name, s.Source, dropIn)
-		files = append(files, e)
+		if err == nil && !slices.ContainsFunc(files, func(f *editing) bool { return f.target == e.target }) {
+			files = append(files, e)
+		}
 		return err
 	})
 	if err != nil {
@@ -138,12 +141,13 @@ func (c *Call) editingOf(ix *enable.Index, name string, s *enable.Source, dropIn
 	if err != nil {
 		return nil, err
 	}
-	e := &editing{target: target}
-	source := e.target
-	if c.Opt.Full && s.Fragment != "" {
-		source = s.Fragment
+	e := &editing{target: target, was: []byte{}}
+	if data, err := ix.ReadFile(target); err == nil {
+		e.was = append(e.was, data...)
 	}
-	if data, err := ix.ReadFile(source); err == nil {
+	e.before = string(e.was)
+	if c.Opt.Full && s.Fragment != "" {
+		data, _ := ix.ReadFile(s.Fragment)
 		e.before = string(data)
 	}
 	if !c.Opt.Full {
@@ -186,19 +190,20 @@ func (c *Call) installStdin(ix *enable.Index, files []*editing) error {
 		return nil
 	}
 	for _, e := range files {
-		if err := c.install(ix, e, text+"\n"); err != nil {
+		if err := c.install(ix, e, nil, text+"\n"); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (c *Call) install(ix *enable.Index, e *editing, text string) error {
+// install writes one file; was is what must still be there, nil if that does not matter.
+func (c *Call) install(ix *enable.Index, e *editing, was []byte, text string) error {
 	if c.Opt.DryRun {
 		c.Print("write '" + c.shown(e.target) + "'\n")
 		return nil
 	}
-	if err := ix.Install(e.target, []byte(text)); err != nil {
+	if err := ix.Install(e.target, was, []byte(text)); err != nil {
 		return Failure{"install edited file '" + c.shown(e.target) + "'", err}
 	}
 	c.Log(term.Info, "Successfully installed edited file '"+c.shown(e.target)+"'.")
@@ -212,7 +217,12 @@ func (c *Call) installEdited(ix *enable.Index, files []*editing) error {
 	if err != nil {
 		return Failure{"create temporary directory", err}
 	}
-	defer os.RemoveAll(dir)
+	kept := false
+	defer func() {
+		if !kept {
+			os.RemoveAll(dir)
+		}
+	}()
 	for i, e := range files {
 		e.temp = filepath.Join(dir, strconv.Itoa(i), filepath.Base(e.target))
 		if err := os.Mkdir(filepath.Dir(e.temp), 0o700); err != nil {
@@ -243,7 +253,12 @@ func (c *Call) installEdited(ix *enable.Index, files []*editing) error {
 			c.Log(term.Notice, c.shown(e.target)+": after editing, new contents are empty, not writing file.")
 			continue
 		}
-		if err := c.install(ix, e, text+"\n"); err != nil {
+		err = c.install(ix, e, e.was, text+"\n")
+		if errors.Is(err, enable.ErrChanged) {
+			kept = true
+			c.Log(term.Err, "What was written in the editor is kept in '"+e.temp+"'.")
+		}
+		if err != nil {
 			return err
 		}
 	}

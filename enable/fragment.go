@@ -1,6 +1,8 @@
 package enable
 
 import (
+	"bytes"
+	"errors"
 	"path"
 	"slices"
 	"strings"
@@ -205,8 +207,18 @@ func (ix *Index) Exists(p string) bool {
 	return err == nil
 }
 
-// Install writes an edited file, its directory made if need be.
-func (ix *Index) Install(p string, data []byte) error {
+// ErrChanged: somebody else has changed the file that is to be written.
+var ErrChanged = errors.New("the file was changed meanwhile")
+
+// Install writes an edited file, its directory made if need be. An editor runs for as long as
+// it likes: the tree is locked only here, and with was set, the file must still be what it was.
+func (ix *Index) Install(p string, was, data []byte) error {
+	defer Lock(ix.tree)()
+	if was != nil {
+		if now, err := ix.ReadFile(p); !bytes.Equal(now, was) || err != nil && !gone(err) {
+			return ErrChanged
+		}
+	}
 	d, err := ix.tree.MkdirAll(path.Dir(p), 0o755)
 	if err != nil {
 		return err

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"strconv"
 	"syscall"
+	"testing"
 
 	"golang.org/x/sys/unix"
 )
@@ -55,4 +56,18 @@ func openTerminal(columns int) (master, slave *os.File, err error) {
 		return nil, nil, fmt.Errorf("terminal: %w", err)
 	}
 	return master, slave, nil
+}
+
+// RunOnTerminal calls the program, by the name of its file, on a terminal. What comes out of it is all in Stdout.
+func (p Program) RunOnTerminal(t testing.TB, env []string, args ...string) Result {
+	t.Helper()
+	cmd := exec.Command(p.argv[0], args...)
+	cmd.Env = append([]string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8", "TERM=dumb"}, env...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	var out bytes.Buffer
+	err := onTerminal(cmd, &out, 80)
+	if _, ended := errors.AsType[*exec.ExitError](err); err != nil && !ended {
+		t.Fatal(err)
+	}
+	return Result{Exit: cmd.ProcessState.ExitCode(), Stdout: out.String()}
 }
