@@ -32,6 +32,11 @@ var PlacesTree = sync.OnceValues(func() (string, error) {
 	return makeTree("places", packages+",openssh-server,openssh-client,libpam-systemd,systemd-container")
 })
 
+// SpawnTree is a tree that serves both as the host of containers (Host) and as what is in them.
+var SpawnTree = sync.OnceValues(func() (string, error) {
+	return makeTree("spawn", "systemd,systemd-sysv,systemd-container,dbus,passwd,login,libpam-systemd,libpam-runtime,libpam-modules,procps,iproute2,busybox-static")
+})
+
 // makeTree runs mmdebstrap, under a lock, for other test processes want the tree too.
 func makeTree(name, include string, args ...string) (string, error) {
 	dir := filepath.Join(Cache(), name)

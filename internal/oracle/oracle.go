@@ -55,6 +55,13 @@ func Main(m *testing.M) {
 		}
 		os.Exit(0)
 	}
+	if os.Getenv(hostEnv) != "" {
+		if err := serveHost(); err != nil {
+			fmt.Fprintln(os.Stderr, "host:", err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
 	code := m.Run()
 	if bin, err := Ctl(); err == nil {
 		os.RemoveAll(filepath.Dir(bin))

@@ -1,0 +1,263 @@
+// Package spawntest holds ctl, called as systemd-nspawn, against the real systemd-nspawn 262: each case of testdata is done with
+// both on a machine that nobody has used (oracle.Host), with a program in the container that tells all it sees (probe).
+package spawntest
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/gob"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	"ctl/internal/oracle"
+)
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	_ = flag.Set("test.parallel", "5") // many cases wait
+	oracle.Main(m)
+}
+
+// TestCases runs the lists of testdata. A line is the command line of a container, to which "--keep-unit --register=no" is added,
+// for there is neither bus nor manager; after "$ " comes a shell script, in which $S is the program and $K these two options.
+// Indented below it stands what belongs to the case:
+//
+//	setup SCRIPT       is run before, in the directory that has the tree t
+//	env NAME=VALUE     in the environment of the program
+//	tty                it runs on a terminal
+//	stdin pipe|closed|=TEXT
+//	full               the directory has a whole Debian tree, called full
+//	expect, send, size, signal, close (oracle.Step)
+//	ignore AREA        what is not compared: exit, out, err, left
+//	deviates N: WHY    ctl is meant to do otherwise (docs/deviations.md), namely in the areas that follow:
+//	  exit STATUS, out LINE, err LINE, left LINE
+//
+// With CTL_SPAWN=reference the reference is compared with itself, which shows what no two runs have alike. With CTL_SPAWN_ANSWERS
+// naming a directory, the reference's answers are kept there.
+func TestCases(t *testing.T) {
+	second := os.Getenv("CTL_SPAWN")
+	if second == "" {
+		t.Skip("ctl spawn is being made; CTL_SPAWN=ctl compares what there is of it")
+	}
+	h := oracle.NewHost(t)
+	files, err := filepath.Glob("testdata/*.txt")
+	if err != nil || len(files) == 0 {
+		t.Fatal("no cases", err)
+	}
+	for _, f := range files {
+		data, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cases, err := parse(string(data))
+		if err != nil {
+			t.Fatalf("%s: %v", f, err)
+		}
+		t.Run(strings.TrimSuffix(filepath.Base(f), ".txt"), func(t *testing.T) {
+			for _, c := range cases {
+				t.Run(strconv.Itoa(c.line), func(t *testing.T) {
+					t.Parallel()
+					want, err := reference(h, c.call)
+					if err != nil {
+						t.Fatalf("%s\n%v", c.title, err)
+					}
+					got, err := h.Run(second, c.call)
+					if err != nil {
+						t.Fatalf("%s\n%v", c.title, err)
+					}
+					if d := c.compare(areas(want), areas(got)); d != "" {
+						t.Errorf("%s\n%s", c.title, d)
+					}
+				})
+			}
+		})
+	}
+}
+
+// A spawnCase is one line of a list with what belongs to it.
+type spawnCase struct {
+	line     int
+	title    string
+	call     oracle.HostCall
+	ignore   []string
+	deviates string
+	expected map[string][]string // what ctl does where it deviates, by area
+}
+
+func parse(text string) ([]*spawnCase, error) {
+	var all []*spawnCase
+	var c *spawnCase
+	for i, line := range strings.Split(text, "\n") {
+		if strings.TrimSpace(line) == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		if line[0] != ' ' {
+			c = &spawnCase{line: i + 1, title: line, expected: make(map[string][]string)}
+			if script, whole := strings.CutPrefix(line, "$ "); whole {
+				c.call.Script = script
+			} else {
+				c.call.Script = "exec $S $K " + line
+			}
+			all = append(all, c)
+			continue
+		}
+		if c == nil {
+			return nil, fmt.Errorf("line %d belongs to nothing", i+1)
+		}
+		c.title += "\n" + line
+		word, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
+		if strings.HasPrefix(rest, `"`) {
+			s, err := strconv.Unquote(rest)
+			if err != nil {
+				return nil, fmt.Errorf("line %d: %w", i+1, err)
+			}
+			rest = s
+		}
+		switch word {
+		case "setup":
+			c.call.Setup += rest + "\n"
+		case "env":
+			c.call.Env = append(c.call.Env, rest)
+		case "tty":
+			c.call.TTY = true
+		case "full":
+			c.call.Full = true
+		case "stdin":
+			c.call.Stdin = rest
+		case "expect", "send", "size", "signal", "close":
+			c.call.Steps = append(c.call.Steps, oracle.Step{Do: word, Text: rest})
+		case "ignore":
+			c.ignore = append(c.ignore, strings.Fields(rest)...)
+		case "deviates":
+			c.deviates = rest
+		case "exit", "out", "err", "left":
+			c.expected[word] = append(c.expected[word], rest)
+		default:
+			return nil, fmt.Errorf("line %d: %q means nothing", i+1, word)
+		}
+	}
+	return all, nil
+}
+
+// answersKey is what the reference's answers depend on besides the case: how it is asked.
+var answersKey = sync.OnceValue(func() [32]byte {
+	exe, _ := os.ReadFile("/proc/self/exe")
+	return sha256.Sum256(exe)
+})
+
+// reference does a call with the reference, or finds the answer that was kept.
+func reference(h *oracle.Host, c oracle.HostCall) (oracle.HostResult, error) {
+	dir := os.Getenv("CTL_SPAWN_ANSWERS")
+	if dir == "" {
+		return h.Run("reference", c)
+	}
+	key := answersKey()
+	file := filepath.Join(dir, fmt.Sprintf("%x", sha256.Sum256(fmt.Appendf(key[:], "%#v", c))))
+	var r oracle.HostResult
+	if data, err := os.ReadFile(file); err == nil && gob.NewDecoder(bytes.NewReader(data)).Decode(&r) == nil {
+		return r, nil
+	}
+	r, err := h.Run("reference", c)
+	if err != nil {
+		return r, err
+	}
+	var data bytes.Buffer
+	if err := gob.NewEncoder(&data).Encode(r); err != nil {
+		return r, err
+	}
+	return r, os.WriteFile(file, data.Bytes(), 0o600)
+}
+
+// volatile are what no two runs have alike.
+var volatile = [...]struct {
+	what *regexp.Regexp
+	as   string
+}{
+	{regexp.MustCompile(`\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b`), "UUID"},
+	{regexp.MustCompile(`\b[0-9a-f]{32}\b`), "ID"},
+	{regexp.MustCompile(`nspawn-root-\w{6}`), "nspawn-root-RANDOM"},
+	{regexp.MustCompile(`nspawn-temp-\w{6}`), "nspawn-temp-RANDOM"},
+	{regexp.MustCompile(`\b(t|full|host|machine\.\w+)-?[0-9a-f]{16}\b`), "$1-RANDOM"},
+	{regexp.MustCompile(`inode-[0-9a-f]+:[0-9a-f]+:[0-9]+|inode-[0-9]+:[0-9]+`), "inode-N"},
+	{regexp.MustCompile(`/usr/bin/systemd-nspawn|/ctl/systemd-nspawn`), "systemd-nspawn"},
+	{regexp.MustCompile(`(PID|pid) [0-9]+`), "$1 N"},
+	{regexp.MustCompile(`nr_inodes=[0-9]+k?`), "nr_inodes=N"},
+}
+
+func settled(s string) []string {
+	s = strings.TrimSuffix(strings.ReplaceAll(s, "\r\n", "\n"), "\n")
+	for _, v := range volatile {
+		s = v.what.ReplaceAllString(s, v.as)
+	}
+	return strings.Split(s, "\n")
+}
+
+// areas are the things that are compared, by name.
+func areas(r oracle.HostResult) map[string][]string {
+	left := settled(strings.Join(r.Left, "\n"))
+	slices.Sort(left)
+	return map[string][]string{"exit": {strconv.Itoa(r.Exit)}, "out": settled(r.Stdout), "err": settled(r.Stderr), "left": left}
+}
+
+// compare tells what ctl does otherwise than it should.
+func (c *spawnCase) compare(want, got map[string][]string) string {
+	var said strings.Builder
+	differs := false
+	for _, area := range []string{"exit", "out", "err", "left"} {
+		if slices.Contains(c.ignore, area) {
+			continue
+		}
+		expected := want[area]
+		if e, ok := c.expected[area]; ok {
+			expected = e
+			differs = differs || !slices.Equal(e, want[area])
+		}
+		if d := difference(expected, got[area]); d != "" {
+			fmt.Fprintf(&said, "%s:\n%s", area, d)
+		}
+	}
+	if c.deviates != "" && !differs {
+		said.WriteString("is said to deviate, and does not\n")
+	}
+	return said.String()
+}
+
+// difference shows the lines that only one side has, "" if there are none.
+func difference(a, b []string) string {
+	// The longest common subsequence, by its length from each pair of positions on.
+	n := make([][]int, len(a)+1)
+	for i := range n {
+		n[i] = make([]int, len(b)+1)
+	}
+	for i := len(a) - 1; i >= 0; i-- {
+		for j := len(b) - 1; j >= 0; j-- {
+			if a[i] == b[j] {
+				n[i][j] = n[i+1][j+1] + 1
+			} else {
+				n[i][j] = max(n[i+1][j], n[i][j+1])
+			}
+		}
+	}
+	var s strings.Builder
+	for i, j := 0, 0; i < len(a) || j < len(b); {
+		switch {
+		case i < len(a) && j < len(b) && a[i] == b[j]:
+			i, j = i+1, j+1
+		case j == len(b) || i < len(a) && n[i+1][j] >= n[i][j+1]:
+			fmt.Fprintf(&s, "  - %s\n", a[i])
+			i++
+		default:
+			fmt.Fprintf(&s, "  + %s\n", b[j])
+			j++
+		}
+	}
+	return s.String()
+}
