@@ -106,6 +106,14 @@ func Tool(t testing.TB, name string) string {
 	return p
 }
 
+// PackageTool is Tool of a program whose package has another name.
+func PackageTool(t testing.TB, name, pkg string) string {
+	t.Helper()
+	p, err := installPackage(name, pkg)
+	Require(t, err)
+	return p
+}
+
 func install(name string) (string, error) { return installPackage(name, name) }
 
 // installPackage returns the path of a program, which is in the package named.

@@ -1,0 +1,71 @@
+package copytree_test
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"syscall"
+	"testing"
+
+	"ctl/internal/oracle"
+)
+
+// TestMain has the tests run in a mount namespace of their own, so that whatever they mount ends with them.
+func TestMain(m *testing.M) {
+	if os.Getenv(helperEnv) != "" {
+		os.Exit(helper())
+	}
+	if os.Geteuid() != 0 || os.Getenv("CTL_TEST_NAMESPACE") != "" {
+		os.Exit(m.Run())
+	}
+	cmd := exec.Command("/proc/self/exe", os.Args[1:]...)
+	cmd.Env = append(os.Environ(), "CTL_TEST_NAMESPACE=1")
+	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+	cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS, Pdeathsig: syscall.SIGKILL}
+	err := cmd.Run()
+	if failed := (*exec.ExitError)(nil); err != nil && !errors.As(err, &failed) {
+		panic(err)
+	}
+	os.Exit(cmd.ProcessState.ExitCode())
+}
+
+// run runs a program that must do its work.
+func run(t testing.TB, argv ...string) {
+	t.Helper()
+	if out, err := exec.Command(argv[0], argv[1:]...).CombinedOutput(); err != nil {
+		t.Fatalf("%q: %v: %s", argv, err, out)
+	}
+}
+
+// fileSystem makes and mounts a file system of that type, with so many megabytes.
+func fileSystem(t *testing.T, kind, megabytes string) string {
+	t.Helper()
+	oracle.NeedRoot(t, "mounting a file system")
+	dir, err := os.MkdirTemp("", "ctl-copytree-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	at := dir + "/at"
+	if err := os.Mkdir(at, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if kind == "tmpfs" {
+		run(t, "mount", "-t", "tmpfs", "-o", "size="+megabytes+"m", "ctl-copytree", at)
+	} else {
+		mkfs := "mkfs." + kind
+		switch kind {
+		case "btrfs":
+			oracle.PackageTool(t, mkfs, "btrfs-progs")
+		case "xfs":
+			oracle.PackageTool(t, mkfs, "xfsprogs")
+		}
+		run(t, "truncate", "-s", megabytes+"M", dir+"/image")
+		run(t, mkfs, "-q", dir+"/image")
+		run(t, "mount", "-o", "loop", dir+"/image", at)
+	}
+	t.Cleanup(func() {
+		run(t, "umount", at)
+	})
+	return at
+}
