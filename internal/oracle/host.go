@@ -53,7 +53,7 @@ const HostDir = "/var/lib/machines"
 const hostEnv = "CTL_TEST_HOST"
 
 // hostLimit is how long a call may take.
-const hostLimit = 60 * time.Second
+const hostLimit = 30 * time.Second
 
 // hostSpec is what the first process of a host has to know.
 type hostSpec struct {
@@ -117,7 +117,7 @@ chmod 700 root; chmod 1777 tmp var/tmp
 for d in bin lib sbin lib64; do ln -s usr/$d $d; done
 cp "$DIR/probe" usr/bin/probe
 cp "$TREE/usr/bin/busybox" usr/bin/busybox
-for n in sh cat ls echo sleep true false id env kill stat stty mount umount readlink test touch mkdir rm printf reboot poweroff mkfifo wc head grep sort tr nohup setsid trap seq hostname chmod ln cp mv date; do
+for n in sh cat ls echo sleep true false id env kill stat stty mount umount readlink test touch mkdir rm printf reboot poweroff mkfifo wc head grep sort tr nohup setsid trap seq hostname chmod ln cp mv date timeout tty rmdir find dd; do
 	[ -e usr/bin/$n ] || ln -s busybox usr/bin/$n; done
 ln -s ../bin/probe usr/sbin/init
 for f in "$TREE"/usr/lib/*/libc.so.6 "$TREE"/usr/lib64/ld-linux* "$TREE"/usr/lib/ld-linux* "$TREE"/usr/bin/getent; do

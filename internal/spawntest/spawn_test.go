@@ -40,8 +40,8 @@ func TestMain(m *testing.M) {
 //	deviates N: WHY    ctl is meant to do otherwise (docs/deviations.md), namely in the areas that follow:
 //	  exit STATUS, out LINE, err LINE, left LINE
 //
-// With CTL_SPAWN=reference the reference is compared with itself, which shows what no two runs have alike. With CTL_SPAWN_ANSWERS
-// naming a directory, the reference's answers are kept there.
+// With CTL_SPAWN=reference the reference is compared with itself, which shows what no two runs have alike. With
+// CTL_SPAWN=show the reference's answers are shown. With CTL_SPAWN_ANSWERS naming a directory, the reference's answers are kept there.
 func TestCases(t *testing.T) {
 	second := os.Getenv("CTL_SPAWN")
 	if second == "" {
@@ -62,12 +62,17 @@ func TestCases(t *testing.T) {
 			t.Fatalf("%s: %v", f, err)
 		}
 		t.Run(strings.TrimSuffix(filepath.Base(f), ".txt"), func(t *testing.T) {
+			t.Parallel()
 			for _, c := range cases {
 				t.Run(strconv.Itoa(c.line), func(t *testing.T) {
 					t.Parallel()
 					want, err := reference(h, c.call)
 					if err != nil {
 						t.Fatalf("%s\n%v", c.title, err)
+					}
+					if second == "show" {
+						t.Errorf("%s\n%s", c.title, c.compare(nil, areas(want)))
+						return
 					}
 					got, err := h.Run(second, c.call)
 					if err != nil {
@@ -186,6 +191,8 @@ var volatile = [...]struct {
 	{regexp.MustCompile(`nspawn-root-\w{6}`), "nspawn-root-RANDOM"},
 	{regexp.MustCompile(`nspawn-temp-\w{6}`), "nspawn-temp-RANDOM"},
 	{regexp.MustCompile(`\b(t|full|host|machine\.\w+)-?[0-9a-f]{16}\b`), "$1-RANDOM"},
+	{regexp.MustCompile(`(\.#[\w.]*?)[0-9a-f]{16,17}\b`), "${1}RANDOM"},
+	{regexp.MustCompile(`Parent died too early\n?`), ""}, // a child may have the time to say it
 	{regexp.MustCompile(`inode-[0-9a-f]+:[0-9a-f]+:[0-9]+|inode-[0-9]+:[0-9]+`), "inode-N"},
 	{regexp.MustCompile(`/usr/bin/systemd-nspawn|/ctl/systemd-nspawn`), "systemd-nspawn"},
 	{regexp.MustCompile(`(PID|pid) [0-9]+`), "$1 N"},
@@ -193,11 +200,11 @@ var volatile = [...]struct {
 }
 
 func settled(s string) []string {
-	s = strings.TrimSuffix(strings.ReplaceAll(s, "\r\n", "\n"), "\n")
+	s = strings.ReplaceAll(s, "\r\n", "\n")
 	for _, v := range volatile {
 		s = v.what.ReplaceAllString(s, v.as)
 	}
-	return strings.Split(s, "\n")
+	return strings.Split(strings.TrimSuffix(s, "\n"), "\n")
 }
 
 // areas are the things that are compared, by name.
