@@ -336,6 +336,9 @@ func act(words []string) bool {
 		}
 		fmt.Println("second")
 		return true
+	case "listen": // SOCKET COMMAND: prints what the command tells the socket; not in a container, but beside it
+		listen(words[1], words[2:])
+		return true
 	case "exit":
 		n, _ := strconv.Atoi(words[1])
 		os.Exit(n)
@@ -361,4 +364,28 @@ func notify(text string) error {
 	}
 	defer unix.Close(s)
 	return unix.Sendto(s, []byte(text), 0, &unix.SockaddrUnix{Name: to})
+}
+
+func listen(at string, command []string) {
+	s, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err == nil {
+		err = unix.Bind(s, &unix.SockaddrUnix{Name: at})
+	}
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	cmd := exec.Command(command[0], command[1:]...)
+	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+	cmd.Env = append(os.Environ(), "NOTIFY_SOCKET="+at)
+	err = cmd.Run()
+	fmt.Println("it ended:", err)
+	buf := make([]byte, 4096)
+	for {
+		n, _, err := unix.Recvfrom(s, buf, unix.MSG_DONTWAIT)
+		if err != nil {
+			return
+		}
+		fmt.Printf("told %q\n", buf[:n])
+	}
 }
