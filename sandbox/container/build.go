@@ -1,0 +1,429 @@
+package container
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"ctl/internal/tree"
+)
+
+// A builder makes the root directory of a container. It works on a thread that has mounts, a root directory and a umask of
+// its own; what it does the host does not see.
+type builder struct {
+	c        *Container
+	root     *tree.Tree     // the container's root directory
+	from     map[string]int // what of the host is mounted, open by its path
+	users    int            // a user namespace for idmapped mounts, -1 if there is none
+	kmsg     *os.File       // holds /proc/kmsg open, so that who reads it waits
+	master   *os.File       // of the console
+	slave    *os.File
+	warnings []string
+}
+
+// build makes the root directory, in a new mount namespace of the calling thread.
+func (b *builder) build() error {
+	if err := unix.Unshare(unix.CLONE_FS | unix.CLONE_NEWNS); err != nil {
+		return fmt.Errorf("make a mount namespace: %w", err)
+	}
+	unix.Umask(0)
+	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_SLAVE, ""); err != nil {
+		if err := b.leaveChroot(); err != nil {
+			return fmt.Errorf("keep mounts from the host: %w", err)
+		}
+	}
+	steps := b.c.Steps()
+	defer b.closeSources()
+	if err := b.sources(steps); err != nil {
+		return err
+	}
+	fd, err := b.openTree()
+	if err != nil {
+		return err
+	}
+	b.root = tree.At(fd, b.c.Tree)
+	for i := range steps {
+		s := &steps[i]
+		if err := b.do(s); err != nil {
+			if s.May && absent(err) {
+				continue
+			}
+			return fmt.Errorf("%s %s: %w", s.Do, s.Target, bare(err))
+		}
+	}
+	return nil
+}
+
+// bare is err without the words round its errno, where they would say what the caller says too.
+func bare(err error) error {
+	if p, ok := errors.AsType[*os.PathError](err); ok {
+		return p.Err
+	}
+	return err
+}
+
+// absent tells whether something is not there, or not to be had.
+func absent(err error) bool {
+	for _, e := range []error{unix.ENOENT, unix.ENXIO, unix.ENODEV, unix.ENOTDIR, unix.EPERM, unix.EROFS, unix.EACCES} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
+}
+
+// leaveChroot makes the root directory of the mount namespace ours: in a chroot ours is no mount, and none of its mounts could
+// be the container's root.
+func (b *builder) leaveChroot() error {
+	fd, err := unix.Open("/proc/thread-self/ns/mnt", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	if b.c.Below == nil { // it has to be found from here
+		if b.c.Below, err = os.OpenFile(b.c.Tree, unix.O_PATH|unix.O_DIRECTORY, 0); err != nil {
+			return err
+		}
+	}
+	if err := unix.Setns(fd, unix.CLONE_NEWNS); err != nil {
+		return err
+	}
+	return unix.Mount("", "/", "", unix.MS_REC|unix.MS_SLAVE, "")
+}
+
+// sources opens what is to be mounted from the host, before anything is mounted over the paths that lead there.
+func (b *builder) sources(steps []Step) error {
+	b.from = make(map[string]int)
+	want := func(path string, may bool) error {
+		if _, ok := b.from[path]; ok || path == "" {
+			return nil
+		}
+		fd, err := unix.Open(path, unix.O_PATH|unix.O_CLOEXEC, 0)
+		if err != nil {
+			if may {
+				return nil
+			}
+			return fmt.Errorf("open %s: %w", path, err)
+		}
+		b.from[path] = fd
+		return nil
+	}
+	for i := range steps {
+		s := &steps[i]
+		err := error(nil)
+		switch {
+		case s.Do == HostBind:
+			err = want(s.Source, s.May)
+		case s.Do == Wanted && !s.Custom.InTree:
+			err = want(s.Custom.Source, false)
+		}
+		if err == nil && s.Custom != nil {
+			for _, l := range append(s.Custom.Lower, s.Custom.Work) {
+				if err == nil && !strings.HasPrefix(l, "+") {
+					err = want(l, false)
+				}
+			}
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *builder) closeSources() {
+	for _, fd := range b.from {
+		unix.Close(fd)
+	}
+}
+
+// openTree mounts the tree where it is found, which only this thread sees, and returns it open.
+func (b *builder) openTree() (int, error) {
+	c := b.c
+	where := c.Tree
+	if c.Below != nil {
+		where = fdPath(int(c.Below.Fd()))
+	}
+	place, err := unix.Open(where, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return -1, fmt.Errorf("open %s: %w", c.Tree, err)
+	}
+	defer unix.Close(place)
+	fd, err := cloneMount(place, "", true)
+	if err != nil {
+		return -1, fmt.Errorf("mount %s: %w", c.Tree, err)
+	}
+	fail := func(what string, err error) (int, error) {
+		unix.Close(fd)
+		return -1, fmt.Errorf("%s %s: %w", what, c.Tree, err)
+	}
+	if err := propagate(fd, unix.MS_PRIVATE); err != nil {
+		return fail("mount", err)
+	}
+	if c.Users != nil && c.Users.Owner != OwnedAsIs {
+		if err := mapIDs(fd, b.users, true); err != nil {
+			return fail("map the owners of", err)
+		}
+	}
+	if c.Tree == "/" {
+		// A process whose root directory is covered counts as being in a chroot, where user namespaces cannot be made.
+		unix.Close(place)
+		if place, err = unix.Open("/usr", unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0); err != nil {
+			return fail("mount", err)
+		}
+	}
+	if fd, err = b.volatile(fd, place); err != nil {
+		return -1, err
+	}
+	if c.ReadOnly {
+		if err := setAttributes(fd, readOnly, true); err != nil {
+			return fail("make read-only", err)
+		}
+	}
+	return fd, nil
+}
+
+// do carries out a step.
+func (b *builder) do(s *Step) error {
+	switch s.Do {
+	case Mount:
+		fd, err := newMount(s.Type, "", s.Options, s.Attr)
+		if err != nil {
+			return err
+		}
+		defer unix.Close(fd)
+		if s.Type == "devpts" {
+			if err := b.openConsole(fd); err != nil {
+				return err
+			}
+		}
+		return b.attachAt(fd, s.Target)
+	case SelfBind:
+		return b.bind(s)
+	case HostBind:
+		return b.hostBind(s)
+	case Directory:
+		return b.directory(s.Target, s.Mode)
+	case Link:
+		return b.in(s.Target, func(dir int, name string) error {
+			return b.own(dir, name, unix.Symlinkat(s.Source, dir, name))
+		})
+	case Device:
+		return b.device(s)
+	case Node:
+		return b.in(s.Target, func(dir int, name string) error {
+			return b.own(dir, name, unix.Mknodat(dir, name, s.Mode, 0))
+		})
+	case Write:
+		return b.in(s.Target, func(dir int, name string) error {
+			return b.own(dir, name, writeAt(dir, name, s.Data, s.Mode))
+		})
+	case Seal:
+		fd, err := b.root.Handle(s.Target, unix.O_PATH)
+		if err != nil {
+			return err
+		}
+		defer unix.Close(fd)
+		return setAttributes(fd, s.Attr, false)
+	case Wanted:
+		return b.custom(s.Custom)
+	}
+	return errors.ErrUnsupported
+}
+
+// attachAt puts a mount at target, a directory that is made if it is missing.
+func (b *builder) attachAt(fd int, target string) error {
+	d, err := b.makeDirectory(target)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return attach(fd, d.Fd())
+}
+
+// makeDirectory opens the directory at target, which it makes with its parents.
+func (b *builder) makeDirectory(target string) (*tree.Dir, error) {
+	d, err := b.root.OpenDir(target)
+	if !errors.Is(err, unix.ENOENT) {
+		return d, err
+	}
+	if d, err = b.root.MkdirAll(target, 0o755); err != nil {
+		return nil, err
+	}
+	if s := b.c.shift(); s != 0 {
+		_ = unix.Fchown(d.Fd(), s, s)
+	}
+	return d, nil
+}
+
+// directory makes one directory; one that is there already stays as it is.
+func (b *builder) directory(target string, mode uint32) error {
+	err := b.in(target, func(dir int, name string) error {
+		return b.own(dir, name, unix.Mkdirat(dir, name, mode))
+	})
+	if errors.Is(err, unix.EEXIST) {
+		return nil
+	}
+	return err
+}
+
+// in opens the directory that target is in, made if need be, and has make put the last component there.
+func (b *builder) in(target string, make func(dir int, name string) error) error {
+	d, err := b.makeDirectory(path.Dir(target))
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return make(d.Fd(), path.Base(target))
+}
+
+// own gives what was made to the container's root user.
+func (b *builder) own(dir int, name string, err error) error {
+	s := b.c.shift()
+	if err != nil || s == 0 {
+		return err
+	}
+	return unix.Fchownat(dir, name, s, s, unix.AT_SYMLINK_NOFOLLOW)
+}
+
+// writeAt makes a file.
+func writeAt(dir int, name string, data []byte, mode uint32) error {
+	fd, err := unix.Openat(dir, name, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, mode)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	for len(data) > 0 {
+		n, err := unix.Write(fd, data)
+		if err != nil {
+			return err
+		}
+		data = data[n:]
+	}
+	return unix.Fchmod(fd, mode)
+}
+
+// bind mounts what is in the container at another place of it.
+func (b *builder) bind(s *Step) error {
+	from, err := b.root.Handle(s.Source, unix.O_PATH)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(from)
+	return b.bindFrom(from, s)
+}
+
+// hostBind mounts what is on the host.
+func (b *builder) hostBind(s *Step) error {
+	from, ok := b.from[s.Source]
+	if !ok {
+		return unix.ENOENT
+	}
+	return b.bindFrom(from, s)
+}
+
+func (b *builder) bindFrom(from int, s *Step) error {
+	fd, err := cloneMount(from, "", false)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	if err := propagate(fd, unix.MS_PRIVATE); err != nil {
+		return err
+	}
+	if err := setAttributes(fd, s.Attr, false); err != nil {
+		return err
+	}
+	return b.attachOn(fd, from, s.Target)
+}
+
+// attachOn puts a mount of what is open as from at target; what is missing there is made of the same kind.
+func (b *builder) attachOn(fd, from int, target string) error {
+	var st unix.Stat_t
+	if err := unix.Fstat(from, &st); err != nil {
+		return err
+	}
+	if st.Mode&unix.S_IFMT == unix.S_IFDIR {
+		return b.attachAt(fd, target)
+	}
+	place, err := b.root.Handle(target, unix.O_PATH)
+	if errors.Is(err, unix.ENOENT) {
+		err = b.in(target, func(dir int, name string) error {
+			return b.own(dir, name, writeAt(dir, name, nil, 0o644))
+		})
+		if err == nil {
+			place, err = b.root.Handle(target, unix.O_PATH)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	defer unix.Close(place)
+	return attach(fd, place)
+}
+
+// device makes a device as the host has it, or mounts the host's where none may be made.
+func (b *builder) device(s *Step) error {
+	host := s.Target
+	var st unix.Stat_t
+	if err := unix.Stat(host, &st); err != nil {
+		return err
+	}
+	if st.Mode&unix.S_IFMT != s.Mode {
+		return unix.ENXIO
+	}
+	if s.May { // somebody may be kept from using it
+		fd, err := unix.Open(host, unix.O_RDWR|unix.O_CLOEXEC|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
+		if err != nil {
+			return unix.ENXIO
+		}
+		unix.Close(fd)
+	}
+	err := b.in(s.Target, func(dir int, name string) error {
+		err := b.own(dir, name, unix.Mknodat(dir, name, st.Mode, s.Device))
+		if err == nil {
+			err = unix.Fchmodat(dir, name, st.Mode&0o7777, 0)
+		}
+		return err
+	})
+	if !errors.Is(err, unix.EPERM) {
+		return err
+	}
+	from, err := unix.Open(host, unix.O_PATH|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(from)
+	return b.bindFrom(from, s)
+}
+
+// leave makes the container's root directory that of this thread, and of the processes that it forks.
+func (b *builder) leave() error {
+	if err := unix.Fchdir(b.root.Root()); err != nil {
+		return err
+	}
+	if err := unix.PivotRoot(".", "."); err != nil {
+		return b.leaveByMoving()
+	}
+	// The new root is mounted over the old one, and both are ".": the old one is what is unmounted.
+	if err := unix.Unmount(".", unix.MNT_DETACH); err != nil {
+		return fmt.Errorf("leave the host's root: %w", err)
+	}
+	return unix.Chdir("/")
+}
+
+// leaveByMoving is for a root directory that cannot be exchanged, that of an initrd.
+func (b *builder) leaveByMoving() error {
+	if err := unix.Chroot("."); err != nil {
+		return err
+	}
+	return unix.Chdir("/")
+}
+
+func (b *builder) warn(format string, args ...any) {
+	b.warnings = append(b.warnings, strings.TrimSpace(fmt.Sprintf(format, args...)))
+}

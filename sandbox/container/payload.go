@@ -1,0 +1,409 @@
+package container
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"strconv"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// A payload makes the program that the container's first process runs until it is what was asked for.
+type payload struct {
+	program
+	c      *Container
+	b      *builder
+	socket int // to the supervisor: one byte each way, twice with a user namespace
+	report int
+	next   register
+}
+
+// ask adds telling the supervisor, which learns the process's ID by that, and waiting for its answer.
+func (p *payload) ask(about string) {
+	var buf [1]byte
+	at := address(&p.program, &buf)
+	p.sys(about, none, unix.SYS_WRITE, p.socket, at, 1).want = 1
+	p.sys(about, none, unix.SYS_READ, p.socket, at, 1).want = 1
+}
+
+// reg is a register that nothing else uses.
+func (p *payload) reg() register {
+	p.next++
+	return p.next - 1
+}
+
+// newPayload makes the program.
+func newPayload(c *Container, b *builder, socket, report int) *payload {
+	p := &payload{c: c, b: b, socket: socket, report: report}
+	if c.Users != nil {
+		p.ask("get user IDs")
+		p.sys("become root", none, unix.SYS_SETRESGID, 0, 0, 0)
+		p.sys("become root", none, unix.SYS_SETRESUID, 0, 0, 0)
+		p.sys("become root", none, unix.SYS_SETGROUPS, 0, nil)
+		p.enterRoot()
+	}
+	proc := p.proc()
+	if c.ownNetwork() {
+		p.networkSys()
+	}
+	if c.Namespace.IPC {
+		p.mount("mqueue", "/dev/mqueue", api)
+	}
+	p.ask("be registered")
+	p.cgroup()
+	p.over(proc, "sys/kernel/random/boot_id", bootIDPath, readOnly|api, false)
+	p.over(proc, "kmsg", kmsgPath, readOnly|api, true)
+	p.identity(proc)
+	p.share()
+	p.terminal()
+	p.limits(proc)
+	p.privileges()
+	p.last()
+	return p
+}
+
+// enterRoot makes the root directory, which was made outside and is the working directory, the root of a mount namespace of the
+// container's users. There its mounts are locked together, so it is mounted once more, and then exchanged. What the host has mounted
+// stays above it until leaveHost: the kernel gives a user namespace a /proc and a /sys only where it sees whole ones.
+func (p *payload) enterRoot() {
+	root := p.reg()
+	p.sys("mount the root", root, unix.SYS_OPEN_TREE, unix.AT_FDCWD, ".", unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_RECURSIVE)
+	p.sys("mount the root", none, unix.SYS_MOVE_MOUNT, root, "", unix.AT_FDCWD, "/", unix.MOVE_MOUNT_F_EMPTY_PATH)
+	p.sys("enter the root", none, unix.SYS_FCHDIR, root)
+	p.sys("exchange the root", none, unix.SYS_PIVOT_ROOT, ".", ".")
+}
+
+// share has mounts be told to whoever gets a copy of the container's mounts, as its own services do.
+func (p *payload) share() {
+	attr := unix.MountAttr{Propagation: unix.MS_SHARED}
+	p.sys("share mounts", none, unix.SYS_MOUNT_SETATTR, unix.AT_FDCWD, "/", unix.AT_RECURSIVE, address(&p.program, &attr), unsafe.Sizeof(attr))
+}
+
+// mount adds a file system that belongs to one of the container's namespaces and returns it open.
+func (p *payload) mount(typ, target string, attr uint64) register {
+	about := "mount " + target
+	fs, fd := p.reg(), p.reg()
+	p.sys(about, fs, unix.SYS_FSOPEN, typ, unix.FSOPEN_CLOEXEC)
+	p.sys(about, none, unix.SYS_FSCONFIG, fs, unix.FSCONFIG_SET_STRING, "source", typ, 0)
+	p.sys(about, none, unix.SYS_FSCONFIG, fs, unix.FSCONFIG_CMD_CREATE, nil, nil, 0)
+	p.sys(about, fd, unix.SYS_FSMOUNT, fs, unix.FSMOUNT_CLOEXEC, attr)
+	p.sys(about, none, unix.SYS_MKDIRAT, unix.AT_FDCWD, target, 0o755).allow(unix.EEXIST, unix.EROFS, unix.EACCES, unix.EPERM)
+	p.sys(about, none, unix.SYS_MOVE_MOUNT, fd, "", unix.AT_FDCWD, target, unix.MOVE_MOUNT_F_EMPTY_PATH)
+	return fd
+}
+
+// proc mounts /proc with what is not to be seen or written covered.
+func (p *payload) proc() register {
+	proc := p.mount("proc", "/proc", api)
+	if p.c.Writable == WriteAll {
+		return proc
+	}
+	p.freeze(proc, "sys")
+	if p.c.ownNetwork() {
+		p.thaw(proc, "sys/net")
+	}
+	for _, name := range masked {
+		p.over(proc, name, inaccessible+"/reg", locked, true)
+	}
+	for _, name := range frozen {
+		p.freeze(proc, name)
+	}
+	return proc
+}
+
+// over puts a file of the container over one below dir.
+func (p *payload) over(dir register, name, with string, attr uint64, may bool) {
+	about := "cover /proc/" + name
+	fd := p.reg()
+	p.sys(about, fd, unix.SYS_OPEN_TREE, unix.AT_FDCWD, with, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_SYMLINK_NOFOLLOW)
+	p.attributes(about, fd, attr, 0)
+	c := p.sys(about, none, unix.SYS_MOVE_MOUNT, fd, "", dir, name, unix.MOVE_MOUNT_F_EMPTY_PATH)
+	if may {
+		c.allow(unix.ENOENT)
+	}
+	p.close(fd)
+}
+
+// freeze makes what is below dir at name read-only.
+func (p *payload) freeze(dir register, name string) {
+	about := "make /proc/" + name + " read-only"
+	fd := p.reg()
+	c := p.sys(about, fd, unix.SYS_OPEN_TREE, dir, name, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_SYMLINK_NOFOLLOW).allow(unix.ENOENT)
+	from := len(p.calls)
+	p.attributes(about, fd, locked, 0)
+	p.sys(about, none, unix.SYS_MOVE_MOUNT, fd, "", dir, name, unix.MOVE_MOUNT_F_EMPTY_PATH)
+	p.close(fd)
+	p.skipFrom(c, from)
+}
+
+// thaw makes what is below dir at name writable again.
+func (p *payload) thaw(dir register, name string) {
+	about := "mount /proc/" + name
+	fd := p.reg()
+	p.sys(about, fd, unix.SYS_OPEN_TREE, dir, name, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_SYMLINK_NOFOLLOW)
+	p.attributes(about, fd, api, readOnly)
+	p.sys(about, none, unix.SYS_MOVE_MOUNT, fd, "", dir, name, unix.MOVE_MOUNT_F_EMPTY_PATH)
+	p.close(fd)
+}
+
+// skipFrom passes over the calls from index from on when c failed in a way that is allowed.
+func (p *payload) skipFrom(c *call, from int) { p.calls[from-1].skip = uint8(len(p.calls) - from) }
+
+func (p *payload) attributes(about string, fd register, set, clear uint64) {
+	attr := unix.MountAttr{Attr_set: set, Attr_clr: clear}
+	p.sys(about, none, unix.SYS_MOUNT_SETATTR, fd, "", unix.AT_EMPTY_PATH, address(&p.program, &attr), unsafe.Sizeof(attr))
+}
+
+// close lets a register be used for something else.
+func (p *payload) close(fd register) {
+	p.sys("close", none, unix.SYS_CLOSE, fd)
+	if fd == p.next-1 {
+		p.next--
+	}
+}
+
+// networkSys makes a /sys that shows the container's own network devices and nothing of the host's firmware, modules or file systems.
+func (p *payload) networkSys() {
+	sys := p.mount("sysfs", "/sys", locked)
+	shown := [...]string{"block", "bus", "class", "dev", "devices", "kernel"}
+	var parts [len(shown)]register
+	for i, name := range shown {
+		about := "mount /sys/" + name
+		parts[i] = p.reg()
+		p.sys(about, parts[i], unix.SYS_OPEN_TREE, sys, name, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_SYMLINK_NOFOLLOW)
+		p.attributes(about, parts[i], locked, 0)
+	}
+	p.sys("unmount what is not shown of /sys", none, unix.SYS_UMOUNT2, "/sys", unix.MNT_DETACH)
+	memory := p.memory("/sys", "0555", "4m", "1k")
+	for i, name := range shown {
+		about := "mount /sys/" + name
+		p.sys(about, none, unix.SYS_MKDIRAT, memory, name, 0o755)
+		p.sys(about, none, unix.SYS_MOVE_MOUNT, parts[i], "", memory, name, unix.MOVE_MOUNT_F_EMPTY_PATH)
+	}
+	for _, name := range []string{"fs", "fs/cgroup", "fs/bpf"} {
+		p.sys("make /sys/"+name, none, unix.SYS_MKDIRAT, memory, name, 0o755)
+	}
+	p.attributes("make /sys read-only", memory, locked, 0)
+}
+
+// memory mounts a file system in memory.
+func (p *payload) memory(target, mode, size, inodes string) register {
+	about := "mount " + target
+	fs, fd := p.reg(), p.reg()
+	p.sys(about, fs, unix.SYS_FSOPEN, "tmpfs", unix.FSOPEN_CLOEXEC)
+	for _, o := range [][2]string{{"source", "tmpfs"}, {"mode", mode}, {"size", size}, {"nr_inodes", inodes}} {
+		p.sys(about, none, unix.SYS_FSCONFIG, fs, unix.FSCONFIG_SET_STRING, o[0], o[1], 0)
+	}
+	p.sys(about, none, unix.SYS_FSCONFIG, fs, unix.FSCONFIG_CMD_CREATE, nil, nil, 0)
+	p.sys(about, fd, unix.SYS_FSMOUNT, fs, unix.FSMOUNT_CLOEXEC, uint64(api))
+	p.sys(about, none, unix.SYS_MOVE_MOUNT, fd, "", unix.AT_FDCWD, target, unix.MOVE_MOUNT_F_EMPTY_PATH)
+	return fd
+}
+
+// cgroup shows the container the cgroups from its own down, cgroup_namespaces(7).
+func (p *payload) cgroup() {
+	if !p.c.Namespace.Cgroup {
+		return
+	}
+	c := p.sys("make a cgroup namespace", none, unix.SYS_UNSHARE, unix.CLONE_NEWCGROUP)
+	c.allow(unix.EPERM, unix.EINVAL)
+	from := len(p.calls)
+	about := "mount /sys/fs/cgroup"
+	fs, fd := p.reg(), p.reg()
+	create := p.sys(about, fs, unix.SYS_FSOPEN, "cgroup2", unix.FSOPEN_CLOEXEC).allow(unix.ENODEV, unix.EPERM)
+	inner := len(p.calls)
+	p.sys(about, none, unix.SYS_FSCONFIG, fs, unix.FSCONFIG_SET_STRING, "source", "cgroup2", 0)
+	p.sys(about, none, unix.SYS_FSCONFIG, fs, unix.FSCONFIG_CMD_CREATE, nil, nil, 0)
+	p.sys(about, fd, unix.SYS_FSMOUNT, fs, unix.FSMOUNT_CLOEXEC, uint64(api))
+	p.sys(about, none, unix.SYS_MOVE_MOUNT, fd, "", unix.AT_FDCWD, "/sys/fs/cgroup", unix.MOVE_MOUNT_F_EMPTY_PATH).allow(unix.ENOENT)
+	p.skipFrom(create, inner)
+	p.skipFrom(c, from)
+}
+
+// identity gives the container its name, a network that works with itself and a session keyring.
+func (p *payload) identity(proc register) {
+	if p.c.Users != nil {
+		p.sys("leave the host's root", none, unix.SYS_UMOUNT2, ".", unix.MNT_DETACH)
+		p.sys("enter the root", none, unix.SYS_CHDIR, "/")
+	}
+	if name := p.c.Identity.Hostname; p.c.Namespace.UTS && name != "" {
+		p.sys("set the host name", none, unix.SYS_SETHOSTNAME, name, len(name))
+	}
+	if p.c.Namespace.Network {
+		p.loopback()
+	}
+	// The keyring of the caller's session is not the container's.
+	p.sys("make a session keyring", none, unix.SYS_KEYCTL, unix.KEYCTL_JOIN_SESSION_KEYRING, nil).allow(unix.ENOSYS, unix.EPERM, unix.EDQUOT, unix.EACCES)
+	p.write(proc, "self/loginuid", "4294967295", true)
+}
+
+// write writes a file of /proc.
+func (p *payload) write(proc register, name, text string, may bool) {
+	about := "write /proc/" + name
+	fd := p.reg()
+	c := p.sys(about, fd, unix.SYS_OPENAT, proc, name, unix.O_WRONLY|unix.O_CLOEXEC)
+	from := len(p.calls)
+	w := p.sys(about, none, unix.SYS_WRITE, fd, text, len(text))
+	if may {
+		w.allow(unix.EPERM, unix.EACCES, unix.EINVAL)
+	}
+	p.close(fd)
+	if may {
+		p.calls[from-1].allow(unix.ENOENT, unix.EACCES, unix.EPERM, unix.EROFS)
+		p.skipFrom(c, from)
+	}
+}
+
+// loopback brings the interface lo up, netdevice(7).
+func (p *payload) loopback() {
+	var r struct {
+		name  [unix.IFNAMSIZ]byte
+		flags uint16
+		_     [22]byte
+	}
+	copy(r.name[:], "lo")
+	r.flags = unix.IFF_UP
+	fd := p.reg()
+	about := "bring up the loopback interface"
+	p.sys(about, fd, unix.SYS_SOCKET, unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	p.sys(about, none, unix.SYS_IOCTL, fd, unix.SIOCSIFFLAGS, address(&p.program, &r))
+	p.close(fd)
+}
+
+// terminal gives the process its standard descriptors and, with a console, a controlling terminal.
+func (p *payload) terminal() {
+	p.sys("make a session", none, unix.SYS_SETSID).allow(unix.EPERM)
+	var fds []int
+	if p.c.Console {
+		t := int(p.b.slave.Fd())
+		p.sys("take the terminal", none, unix.SYS_IOCTL, t, unix.TIOCSCTTY, 0)
+		fds = []int{t, t, t}
+	} else {
+		for _, f := range p.c.Stdio {
+			fds = append(fds, int(f.Fd()))
+		}
+	}
+	for _, f := range p.c.Pass {
+		fds = append(fds, int(f.Fd()))
+	}
+	// A descriptor may be where another is to be, so all are moved out of the way first.
+	regs := make([]register, len(fds))
+	for i, fd := range fds {
+		regs[i] = p.reg()
+		p.sys("keep a descriptor", regs[i], unix.SYS_FCNTL, fd, unix.F_DUPFD_CLOEXEC, 100)
+	}
+	for i, r := range regs {
+		p.sys("pass a descriptor", none, unix.SYS_DUP3, r, i, 0)
+	}
+}
+
+// limits sets what the process may use.
+func (p *payload) limits(proc register) {
+	l := &p.c.Limit
+	if l.OOMScoreAdjust != nil {
+		p.write(proc, "self/oom_score_adj", strconv.Itoa(*l.OOMScoreAdjust), false)
+	}
+	if l.Affinity != nil {
+		p.sys("set the CPU affinity", none, unix.SYS_SCHED_SETAFFINITY, 0, unsafe.Sizeof(*l.Affinity), address(&p.program, l.Affinity))
+	}
+	if l.Personality != nil {
+		p.sys("set the personality", none, unix.SYS_PERSONALITY, int(*l.Personality))
+	}
+	for i, r := range l.Rlimits {
+		if r != nil {
+			p.sys("set a resource limit", none, unix.SYS_PRLIMIT64, 0, i, address(&p.program, r), nil)
+		}
+	}
+}
+
+// privileges takes away what the payload may not do, and makes it the user it runs as.
+func (p *payload) privileges() {
+	l := &p.c.Limit
+	for _, f := range l.Filters {
+		prog := unix.SockFprog{Len: uint16(len(f)), Filter: &f[0]}
+		p.sys("install a system call filter", none, unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, 0, address(&p.program, &prog))
+	}
+	for i := 0; i <= lastCapability; i++ {
+		if l.Capabilities&(1<<i) == 0 {
+			p.sys("drop a capability", none, unix.SYS_PRCTL, unix.PR_CAPBSET_DROP, i, 0, 0, 0).allow(unix.EINVAL)
+		}
+	}
+	keep := l.Capabilities
+	inherit := keep
+	if u := p.c.User; u != nil && u.UID != 0 {
+		keep, inherit = l.Ambient, l.Ambient
+		p.sys("keep capabilities", none, unix.SYS_PRCTL, unix.PR_SET_KEEPCAPS, 1, 0, 0, 0)
+	}
+	if u := p.c.User; u != nil {
+		var groups uintptr
+		if len(u.Groups) > 0 {
+			groups = address(&p.program, &u.Groups[0])
+		}
+		p.sys("set groups", none, unix.SYS_SETGROUPS, len(u.Groups), groups)
+		p.sys("set the group", none, unix.SYS_SETRESGID, int(u.GID), int(u.GID), int(u.GID))
+		p.sys("set the user", none, unix.SYS_SETRESUID, int(u.UID), int(u.UID), int(u.UID))
+	}
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	low, high := capabilityWords(keep & allCapabilities())
+	ilow, ihigh := capabilityWords(inherit & allCapabilities())
+	data := [2]unix.CapUserData{{Effective: low, Permitted: low, Inheritable: ilow}, {Effective: high, Permitted: high, Inheritable: ihigh}}
+	p.sys("set capabilities", none, unix.SYS_CAPSET, address(&p.program, &header), address(&p.program, &data))
+	for i := 0; i <= lastCapability; i++ {
+		if l.Ambient&(1<<i) != 0 {
+			p.sys("raise a capability", none, unix.SYS_PRCTL, unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_RAISE, i, 0, 0)
+		}
+	}
+	if l.NoNewPrivileges {
+		p.sys("renounce privileges", none, unix.SYS_PRCTL, unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+	}
+}
+
+// lastCapability is the highest number that a set of capabilities has room for.
+const lastCapability = 62
+
+// allCapabilities are those that this process has, which are all that it can give.
+func allCapabilities() uint64 {
+	var data [2]unix.CapUserData
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	if unix.Capget(&header, &data[0]) != nil {
+		return 0
+	}
+	return uint64(data[0].Permitted) | uint64(data[1].Permitted)<<32
+}
+
+// last executes the payload.
+func (p *payload) last() {
+	var unblocked uint64
+	p.sys("set the umask", none, unix.SYS_UMASK, 0o022)
+	var action [32]byte // SIG_DFL, no flags, no mask, whatever the layout
+	at := address(&p.program, &action)
+	for s := 1; s <= 64; s++ {
+		if s != int(unix.SIGKILL) && s != int(unix.SIGSTOP) {
+			p.sys("reset signals", none, unix.SYS_RT_SIGACTION, s, at, nil, 8).allow(unix.EINVAL)
+		}
+	}
+	dir := p.c.Process.Dir
+	if dir == "" {
+		dir = "/"
+	}
+	p.sys("change directory to "+dir, none, unix.SYS_CHDIR, dir)
+	p.sys("close descriptors", none, unix.SYS_CLOSE_RANGE, 3+len(p.c.Pass), uint64(^uint32(0)), unix.CLOSE_RANGE_CLOEXEC)
+	p.sys("unblock signals", none, unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, address(&p.program, &unblocked), nil, 8)
+	argv, env := p.texts(p.c.Process.Argv), p.texts(p.c.Process.Env)
+	for i, path := range p.c.Process.Paths {
+		c := p.sys("execute "+path, none, unix.SYS_EXECVE, path, argv, env)
+		if i < len(p.c.Process.Paths)-1 {
+			c.allow(unix.ENOENT, unix.EACCES, unix.ENOTDIR)
+		}
+	}
+}
+
+// bootID is a random UUID in the form that the kernel gives its own.
+func bootID() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // it cannot fail
+	b[6] = b[6]&0x0f | 0x40
+	b[8] = b[8]&0x3f | 0x80
+	return dashed(hex.EncodeToString(b[:]))
+}

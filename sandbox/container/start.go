@@ -1,0 +1,321 @@
+package container
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"slices"
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// Running is a container that has been started.
+type Running struct {
+	PID      int      // of its first process, on the host
+	Process  *os.File // the same as a pidfd, for waiting and signals
+	Console  *os.File // the host's side of its console, nil if it has none
+	Notify   *os.File // the socket that receives what it tells, sd_notify(3)
+	Warnings []string // what could not be done and was done without
+
+	guardian int
+	status   *os.File
+	kept     []*os.File
+}
+
+// Hooks are called while a container starts.
+type Hooks struct {
+	// Created is called when the first process exists and waits. A container that is to be in a cgroup or a unit, or known to a
+	// manager, is put there now.
+	Created func(pid int) error
+}
+
+// Start starts a container. It fails with what kept it from executing the payload, after all is gone again.
+func (c *Container) Start(h Hooks) (*Running, error) {
+	type result struct {
+		r   *Running
+		err error
+	}
+	done := make(chan result)
+	go func() {
+		// The kernel kills the guardian when this thread ends, so it never does; it belongs to the container from here on.
+		runtime.LockOSThread()
+		r, err := c.start(h)
+		done <- result{r, err}
+		if err == nil {
+			select {}
+		}
+	}()
+	got := <-done
+	return got.r, got.err
+}
+
+func (c *Container) start(h Hooks) (*Running, error) {
+	b := &builder{c: c, users: -1}
+	r := &Running{}
+	if c.Users != nil && c.Users.Owner != OwnedAsIs {
+		spans := c.Users.spans()
+		if c.Users.Owner == OwnedForeign {
+			spans = []idSpan{{foreignBase, c.Users.Base, c.Users.Range}}
+		}
+		ns, err := newUserNamespace(spans, spans)
+		if err != nil {
+			return nil, fmt.Errorf("make a user namespace: %w", err)
+		}
+		defer unix.Close(ns)
+		b.users = ns
+	}
+	if err := b.build(); err != nil {
+		return nil, err
+	}
+	defer b.root.Close()
+	if err := b.hold(r); err != nil {
+		return nil, err
+	}
+	if c.Users == nil {
+		if err := b.leave(); err != nil {
+			return nil, fmt.Errorf("enter the root directory: %w", err)
+		}
+	} else if err := unix.Fchdir(b.root.Root()); err != nil {
+		return nil, err
+	}
+	if c.Namespace.NetworkPath != nil {
+		if err := unix.Setns(int(c.Namespace.NetworkPath.Fd()), unix.CLONE_NEWNET); err != nil {
+			return nil, fmt.Errorf("join a network namespace: %w", err)
+		}
+	}
+	if err := c.launch(b, r, h); err != nil {
+		return nil, err
+	}
+	r.Console, r.Warnings = b.master, b.warnings
+	if b.slave != nil {
+		b.slave.Close()
+	}
+	return r, nil
+}
+
+// foreignBase is the first UID of what belongs to no user of this host, https://systemd.io/UIDS-GIDS.
+const foreignBase = 0x7FFE0000
+
+// hold opens what is in the container and belongs to the supervisor: the socket for notifications and the fifo that stands for the kernel's messages.
+func (b *builder) hold(r *Running) error {
+	fd, err := b.root.Handle(kmsgPath, unix.O_RDWR|unix.O_NONBLOCK)
+	if err != nil {
+		return err
+	}
+	r.kept = append(r.kept, os.NewFile(uintptr(fd), "kmsg"))
+	d, err := b.root.OpenDir(hostDir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	if fd, err = unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0); err != nil {
+		return err
+	}
+	r.Notify = os.NewFile(uintptr(fd), "notify")
+	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_PASSCRED, 1); err != nil {
+		return err
+	}
+	_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, soPassRights, 0) // Linux 6.16; nobody's descriptors are wanted
+	if err := unix.Bind(fd, &unix.SockaddrUnix{Name: fdPath(d.Fd()) + "/notify"}); err != nil {
+		return fmt.Errorf("make %s: %w", notifyPath, err)
+	}
+	if err := unix.Fchmodat(d.Fd(), "notify", 0o200, 0); err != nil {
+		return err
+	}
+	if err := b.own(d.Fd(), "notify", nil); err != nil {
+		return err
+	}
+	return b.do(&Step{Do: Seal, Target: hostDir, Attr: locked}) // what the host says stays said
+}
+
+// soPassRights is SO_PASSRIGHTS.
+const soPassRights = 83
+
+// namespaces are the flags of clone(2).
+func (c *Container) namespaces() uintptr {
+	flags := uintptr(0)
+	for _, n := range []struct {
+		own  bool
+		flag uintptr
+	}{{c.Namespace.PID, unix.CLONE_NEWPID}, {c.Namespace.IPC, unix.CLONE_NEWIPC}, {c.Namespace.UTS, unix.CLONE_NEWUTS},
+		{c.Namespace.Network, unix.CLONE_NEWNET}, {c.Users != nil, unix.CLONE_NEWUSER | unix.CLONE_NEWNS}} {
+		if n.own {
+			flags |= n.flag
+		}
+	}
+	return flags
+}
+
+// launch forks the guardian, which forks the payload, and sees both through until the payload has been executed.
+func (c *Container) launch(b *builder, r *Running, h Hooks) error {
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	ours := os.NewFile(uintptr(pair[0]), "payload")
+	defer ours.Close()
+	defer unix.Close(pair[1])
+	if err := unix.SetsockoptInt(pair[0], unix.SOL_SOCKET, unix.SO_PASSCRED, 1); err != nil {
+		return err
+	}
+	var report, status [2]int
+	if err := unix.Pipe2(report[:], unix.O_CLOEXEC); err != nil {
+		return err
+	}
+	failed := os.NewFile(uintptr(report[0]), "report")
+	defer failed.Close()
+	if err := unix.Pipe2(status[:], unix.O_CLOEXEC); err != nil {
+		unix.Close(report[1])
+		return err
+	}
+	r.status = os.NewFile(uintptr(status[0]), "status")
+	p := newPayload(c, b, pair[1], report[1])
+	g := guardian{payload: &p.program, namespaces: c.namespaces(), report: uintptr(report[1]), status: uintptr(status[1])}
+	g.stray = c.strays(status[1])
+	old := allSignals()
+	pid, e := g.start()
+	setSignals(old)
+	runtime.KeepAlive(p)
+	unix.Close(report[1])
+	unix.Close(status[1])
+	unix.Close(pair[1])
+	if e != 0 {
+		return fmt.Errorf("fork: %w", e)
+	}
+	r.guardian = int(pid)
+	if err = c.accompany(pair[0], r, h); err != nil && !errors.Is(err, errGone) {
+		r.Kill()
+		_, _ = r.Wait()
+		return err
+	}
+	var f failure
+	buf := unsafe.Slice((*byte)(unsafe.Pointer(&f)), unsafe.Sizeof(f))
+	// A payload that went wrong says so here; one that has been executed has closed it.
+	if n, e := io.ReadFull(failed, buf); n == len(buf) {
+		err = p.failed(f)
+	} else if err == nil && !errors.Is(e, io.EOF) {
+		err = e
+	}
+	if err != nil {
+		r.Kill()
+		_, _ = r.Wait()
+		return err
+	}
+	return nil
+}
+
+// accompany answers the payload's questions.
+func (c *Container) accompany(socket int, r *Running, h Hooks) error {
+	pid, err := hear(socket)
+	if err != nil {
+		return err
+	}
+	r.PID = pid
+	fd, err := unix.PidfdOpen(pid, 0)
+	if err != nil {
+		return fmt.Errorf("watch the payload: %w", err)
+	}
+	r.Process = os.NewFile(uintptr(fd), "process")
+	if c.Users != nil {
+		if err := writeMaps(pid, c.Users.spans(), c.Users.spans()); err != nil {
+			return fmt.Errorf("give user IDs: %w", err)
+		}
+		if err := answer(socket); err != nil {
+			return err
+		}
+		if _, err := hear(socket); err != nil {
+			return err
+		}
+	}
+	if h.Created != nil {
+		if err := h.Created(pid); err != nil {
+			return err
+		}
+	}
+	return answer(socket)
+}
+
+// errGone is the payload that has ended too early; it says why elsewhere.
+var errGone = errors.New("the payload has ended before its time")
+
+// hear waits for a byte and returns who has sent it, unix(7).
+func hear(socket int) (int, error) {
+	var b [1]byte
+	oob := make([]byte, unix.CmsgSpace(unix.SizeofUcred))
+	for {
+		n, oobn, _, _, err := unix.Recvmsg(socket, b[:], oob, 0)
+		if errors.Is(err, unix.EINTR) {
+			continue
+		}
+		if err != nil {
+			return 0, err
+		}
+		if n == 0 {
+			return 0, errGone
+		}
+		messages, err := unix.ParseSocketControlMessage(oob[:oobn])
+		if err != nil || len(messages) == 0 {
+			return 0, fmt.Errorf("who is the payload: %w", err)
+		}
+		cred, err := unix.ParseUnixCredentials(&messages[0])
+		if err != nil {
+			return 0, err
+		}
+		return int(cred.Pid), nil
+	}
+}
+
+func answer(socket int) error {
+	_, err := unix.Write(socket, []byte{0})
+	return err
+}
+
+// strays are the file descriptors that the guardian closes: all but those it holds.
+func (c *Container) strays(status int) []span {
+	held := []int{status}
+	for _, f := range c.Keep {
+		held = append(held, int(f.Fd()))
+	}
+	slices.Sort(held)
+	var l []span
+	next := uintptr(0)
+	for _, fd := range held {
+		if uintptr(fd) > next {
+			l = append(l, span{next, uintptr(fd) - 1})
+		}
+		next = uintptr(fd) + 1
+	}
+	return append(l, span{next, uintptr(^uint32(0))})
+}
+
+// Signal sends a signal to the container's first process.
+func (r *Running) Signal(s syscall.Signal) error {
+	return unix.PidfdSendSignal(int(r.Process.Fd()), s, nil, 0)
+}
+
+// Kill ends all that is in the container.
+func (r *Running) Kill() { _ = unix.Kill(r.guardian, unix.SIGKILL) }
+
+// Wait waits until all that is in the container has ended and returns how its first process did.
+func (r *Running) Wait() (syscall.WaitStatus, error) {
+	var status uint32
+	buf := unsafe.Slice((*byte)(unsafe.Pointer(&status)), unsafe.Sizeof(status))
+	_, err := io.ReadFull(r.status, buf)
+	r.status.Close()
+	for {
+		if _, e := unix.Wait4(r.guardian, nil, 0, nil); !errors.Is(e, unix.EINTR) {
+			break
+		}
+	}
+	for _, f := range r.kept {
+		f.Close()
+	}
+	if err != nil {
+		return 0, errors.New("the container has been killed")
+	}
+	return syscall.WaitStatus(status), nil
+}

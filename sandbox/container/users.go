@@ -1,0 +1,116 @@
+package container
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+)
+
+// A span of IDs: inside, outside, how many, user_namespaces(7).
+type idSpan struct{ inside, outside, count uint32 }
+
+// newUserNamespace makes a user namespace with these IDs that no process is in.
+func newUserNamespace(uids, gids []idSpan) (int, error) {
+	var pipe [2]int
+	if err := unix.Pipe2(pipe[:], unix.O_CLOEXEC); err != nil {
+		return -1, err
+	}
+	defer unix.Close(pipe[1])
+	p := program{}
+	var b [1]byte
+	p.sys("wait", none, unix.SYS_CLOSE, pipe[1])
+	p.sys("wait", none, unix.SYS_READ, pipe[0], address(&p, &b), 1)
+	p.sys("end", none, unix.SYS_EXIT_GROUP, 0)
+	old := allSignals()
+	pid, e := forkProgram(&p, unix.CLONE_NEWUSER)
+	setSignals(old)
+	unix.Close(pipe[0])
+	if e != 0 {
+		return -1, e
+	}
+	defer func() {
+		_ = unix.Kill(int(pid), unix.SIGKILL)
+		_, _ = unix.Wait4(int(pid), nil, 0, nil)
+	}()
+	if err := writeMaps(int(pid), uids, gids); err != nil {
+		return -1, err
+	}
+	return unix.Open(fmt.Sprintf("/proc/%d/ns/user", pid), unix.O_RDONLY|unix.O_CLOEXEC, 0)
+}
+
+// forkProgram forks a process that runs a program.
+//
+//go:nosplit
+//go:norace
+func forkProgram(p *program, flags uintptr) (uintptr, unix.Errno) {
+	pid, e := fork(flags)
+	if pid == 0 && e == 0 {
+		p.run(^uintptr(0))
+	}
+	return pid, e
+}
+
+// writeMaps gives the user namespace of a process its IDs.
+func writeMaps(pid int, uids, gids []idSpan) error {
+	for _, m := range []struct {
+		file  string
+		spans []idSpan
+	}{{"gid_map", gids}, {"uid_map", uids}} {
+		var text []byte
+		for _, s := range m.spans {
+			text = fmt.Appendf(text, "%d %d %d\n", s.inside, s.outside, s.count)
+		}
+		if err := os.WriteFile("/proc/"+strconv.Itoa(pid)+"/"+m.file, text, 0); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// spans are the container's IDs.
+func (u *UserMap) spans() []idSpan { return []idSpan{{0, u.Base, u.Range}} }
+
+// mapCustom gives the files of a bind mount, fd of what is open as from, the owners that were asked for.
+func (b *builder) mapCustom(m *Custom, fd, from int) error {
+	if b.c.Users == nil {
+		return unix.EINVAL
+	}
+	u := b.c.Users
+	var uids, gids []idSpan
+	switch m.Map {
+	case MapAll:
+		uids = u.spans()
+		gids = uids
+	case MapRoot, MapOwner:
+		var st, target unix.Stat_t
+		if err := unix.Fstat(from, &st); err != nil {
+			return err
+		}
+		if m.Map == MapOwner {
+			place, err := b.root.Handle(m.Target, unix.O_PATH)
+			if err != nil {
+				return err
+			}
+			err = unix.Fstat(place, &target)
+			unix.Close(place)
+			if err != nil {
+				return err
+			}
+			target.Uid -= u.Base
+			target.Gid -= u.Base
+			if target.Uid >= u.Range || target.Gid >= u.Range {
+				return unix.EOVERFLOW
+			}
+		}
+		uids = []idSpan{{st.Uid, u.Base + target.Uid, 1}}
+		gids = []idSpan{{st.Gid, u.Base + target.Gid, 1}}
+	}
+	ns, err := newUserNamespace(uids, gids)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(ns)
+	return mapIDs(fd, ns, !m.Shallow)
+}

@@ -1,0 +1,116 @@
+package container
+
+import (
+	"fmt"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+)
+
+// volatileLimits bound the parts of a tree that are in memory.
+var volatileLimits = [...]string{"mode=0755", "size=25%", "nr_inodes=1m"}
+
+// volatile makes of a tree, mounted nowhere yet and open as fd, the root directory, mounts that at root
+// and returns it open. fd is closed if it is not that.
+func (b *builder) volatile(fd, root int) (int, error) {
+	switch b.c.Volatile {
+	case VolatileYes:
+		return b.onlyUsr(fd, root)
+	case VolatileOverlay:
+		return b.overlaid(fd, root)
+	case VolatileState:
+		if err := setAttributes(fd, readOnly, true); err != nil {
+			return -1, fmt.Errorf("make %s read-only: %w", b.c.Tree, err)
+		}
+	}
+	return fd, attach(fd, root)
+}
+
+// memory is a new file system for what of the tree is not kept.
+func (b *builder) memory() (int, error) {
+	return newMount("tmpfs", "", b.c.owned(volatileLimits[:]...), strict)
+}
+
+// onlyUsr is a root directory in memory with the tree's /usr.
+func (b *builder) onlyUsr(fd, root int) (int, error) {
+	defer unix.Close(fd)
+	usr, err := cloneMount(fd, "usr", true)
+	if err != nil {
+		return -1, fmt.Errorf("mount /usr of %s: %w", b.c.Tree, err)
+	}
+	defer unix.Close(usr)
+	if err := setAttributes(usr, readOnly, true); err != nil {
+		return -1, fmt.Errorf("make /usr read-only: %w", err)
+	}
+	m, err := b.memory()
+	if err != nil {
+		return -1, err
+	}
+	if err := attach(m, root); err != nil {
+		return -1, err
+	}
+	if err := b.own(m, "usr", unix.Mkdirat(m, "usr", 0o755)); err != nil {
+		return -1, err
+	}
+	place, err := unix.Openat(m, "usr", unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return -1, err
+	}
+	defer unix.Close(place)
+	if err := attach(usr, place); err != nil {
+		return -1, err
+	}
+	for _, name := range []string{"bin", "sbin", "lib", "lib32", "lib64", "libx32"} {
+		var buf [unix.PathMax]byte
+		n, err := unix.Readlinkat(fd, name, buf[:])
+		if err != nil {
+			continue // the tree has none
+		}
+		if err := b.own(m, name, unix.Symlinkat(string(buf[:n]), m, name)); err != nil {
+			return -1, err
+		}
+	}
+	return m, nil
+}
+
+// overlaid is the tree with a layer in memory over it that takes all changes.
+func (b *builder) overlaid(fd, root int) (int, error) {
+	defer unix.Close(fd)
+	if err := attach(fd, root); err != nil {
+		return -1, err
+	}
+	m, err := b.memory()
+	if err != nil {
+		return -1, err
+	}
+	defer unix.Close(m)
+	if err := attach(m, root); err != nil {
+		return -1, err
+	}
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		return -1, err
+	}
+	for _, name := range []string{"upper", "work"} {
+		if err := b.own(m, name, unix.Mkdirat(m, name, st.Mode&0o7777)); err != nil {
+			return -1, err
+		}
+	}
+	memory := fdPath(m)
+	o, err := newMount("overlay", "overlay", []string{"lowerdir=" + fdPath(fd), "upperdir=" + memory + "/upper", "workdir=" + memory + "/work"}, 0)
+	if err != nil {
+		return -1, fmt.Errorf("lay memory over %s: %w", b.c.Tree, err)
+	}
+	return o, attach(o, root)
+}
+
+// fdPath is a path of what is open, for calls that take no file descriptor.
+func fdPath(fd int) string { return "/proc/self/fd/" + strconv.Itoa(fd) }
+
+// temporary is what Volatile adds to the steps.
+func (c *Container) temporary() []Step {
+	if c.Volatile != VolatileState {
+		return nil
+	}
+	return []Step{{Do: Mount, Target: "/var", Type: "tmpfs", Attr: strict, Options: c.owned(volatileLimits[:]...), Why: "the state is temporary"}}
+}
