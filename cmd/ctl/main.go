@@ -6,8 +6,22 @@ package main
 
 import (
 	"os"
+	"path"
 
 	"ctl/control"
+	"ctl/sandbox"
 )
 
-func main() { os.Exit(control.Main(os.Args)) }
+func main() {
+	name := ""
+	if len(os.Args) > 0 {
+		name = path.Base(os.Args[0])
+	}
+	switch {
+	case name == "systemd-nspawn":
+		os.Exit(sandbox.Main(os.Args))
+	case name == "ctl" && len(os.Args) > 1 && os.Args[1] == "spawn":
+		os.Exit(sandbox.Main(append([]string{"ctl spawn"}, os.Args[2:]...)))
+	}
+	os.Exit(control.Main(os.Args))
+}

@@ -27,7 +27,8 @@ type Option[C any] struct {
 	Long     string // without dashes, "" if there is none
 	Short    string // one letter, "" if there is none
 	Arg      string // what help calls its argument; "" takes none
-	Optional bool   // the argument may be missing (short form only)
+	Optional bool   // the argument may be missing; it is part of the same word then
+	Group    string // heading in the help, "Options" if empty
 	Help     string // "" hides the row
 	Set      func(c *C, value string) error
 }
@@ -45,6 +46,7 @@ type Table[C any] struct {
 	Program string // as it was called, for messages
 	Verbs   []Verb[C]
 	Options []Option[C]
+	Stops   bool // the first operand ends the options: what follows is another program's
 }
 
 // Find returns the verb called name, nil if there is none; "" asks for the default.

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"strings"
 	"unicode/utf8"
 )
@@ -30,11 +31,15 @@ func (t *Table[C]) Help() string {
 		helpRow(&b, v.usage(), v.Help, verbsColumn)
 	}
 	column := t.helpColumn()
-	b.WriteString("\nOptions:\n")
+	group = ""
 	for i := range t.Options {
 		o := &t.Options[i]
 		if o.Help == "" {
 			continue
+		}
+		if g := cmp.Or(o.Group, "Options"); g != group {
+			group = g
+			b.WriteString("\n" + group + ":\n")
 		}
 		helpRow(&b, []string{o.usage()}, o.Help, column)
 	}
@@ -71,6 +76,8 @@ func (o *Option[C]) usage() string {
 	case o.Arg == "":
 	case o.Long == "":
 		s += " " + o.Arg
+	case o.Optional:
+		s += "[=" + o.Arg + "]"
 	default:
 		s += "=" + o.Arg
 	}

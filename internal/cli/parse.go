@@ -29,6 +29,8 @@ func (t *Table[C]) Parse(c *C, args []string) (operands []string, err error) {
 			args, err = p.long(arg[2:], args)
 		case len(arg) > 1 && arg[0] == '-':
 			args, err = p.short(arg[1:], args)
+		case t.Stops:
+			return append(operands, append([]string{arg}, args...)...), nil
 		default:
 			operands = append(operands, arg)
 		}
@@ -87,7 +89,7 @@ func (p *parser[C]) long(arg string, rest []string) ([]string, error) {
 	switch {
 	case o.Arg == "" && hasValue:
 		return rest, p.complain("option '--" + name + "' doesn't allow an argument")
-	case o.Arg == "" || hasValue:
+	case o.Arg == "" || hasValue || o.Optional:
 	case len(rest) == 0:
 		return rest, p.complain("option '--" + name + "' requires an argument")
 	default:

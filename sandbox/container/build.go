@@ -55,6 +55,8 @@ func (b *builder) build() error {
 			return fmt.Errorf("%s %s: %w", s.Do, s.Target, bare(err))
 		}
 	}
+	b.timezone()
+	b.resolvConf()
 	return nil
 }
 

@@ -312,9 +312,19 @@ func (p *payload) limits(proc register) {
 	}
 	for i, r := range l.Rlimits {
 		if r != nil {
-			p.sys("set a resource limit", none, unix.SYS_PRLIMIT64, 0, i, address(&p.program, r), nil)
+			p.sys("set a resource limit", none, unix.SYS_PRLIMIT64, 0, i, address(&p.program, permitted(i, *r)), nil)
 		}
 	}
+}
+
+// permitted is the limit nearest to r that this process may set, getrlimit(2).
+func permitted(number int, r unix.Rlimit) *unix.Rlimit {
+	var own unix.Rlimit
+	if Capabilities()&(1<<unix.CAP_SYS_RESOURCE) == 0 && unix.Prlimit(0, number, nil, &own) == nil {
+		r.Max = min(r.Max, own.Max)
+		r.Cur = min(r.Cur, r.Max)
+	}
+	return &r
 }
 
 // privileges takes away what the payload may not do, and makes it the user it runs as.
@@ -345,8 +355,8 @@ func (p *payload) privileges() {
 		p.sys("set the user", none, unix.SYS_SETRESUID, int(u.UID), int(u.UID), int(u.UID))
 	}
 	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
-	low, high := capabilityWords(keep & allCapabilities())
-	ilow, ihigh := capabilityWords(inherit & allCapabilities())
+	low, high := capabilityWords(keep & Capabilities())
+	ilow, ihigh := capabilityWords(inherit & Capabilities())
 	data := [2]unix.CapUserData{{Effective: low, Permitted: low, Inheritable: ilow}, {Effective: high, Permitted: high, Inheritable: ihigh}}
 	p.sys("set capabilities", none, unix.SYS_CAPSET, address(&p.program, &header), address(&p.program, &data))
 	for i := 0; i <= lastCapability; i++ {
@@ -362,8 +372,8 @@ func (p *payload) privileges() {
 // lastCapability is the highest number that a set of capabilities has room for.
 const lastCapability = 62
 
-// allCapabilities are those that this process has, which are all that it can give.
-func allCapabilities() uint64 {
+// Capabilities are those that this process has, which are all that it can give, capabilities(7).
+func Capabilities() uint64 {
 	var data [2]unix.CapUserData
 	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
 	if unix.Capget(&header, &data[0]) != nil {
@@ -387,12 +397,18 @@ func (p *payload) last() {
 	if dir == "" {
 		dir = "/"
 	}
-	p.sys("change directory to "+dir, none, unix.SYS_CHDIR, dir)
+	p.sys("Failed to change to specified working directory "+dir, none, unix.SYS_CHDIR, dir)
 	p.sys("close descriptors", none, unix.SYS_CLOSE_RANGE, 3+len(p.c.Pass), uint64(^uint32(0)), unix.CLOSE_RANGE_CLOEXEC)
 	p.sys("unblock signals", none, unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, address(&p.program, &unblocked), nil, 8)
-	argv, env := p.texts(p.c.Process.Argv), p.texts(p.c.Process.Env)
+	argv, env := p.c.Process.Argv, p.texts(p.c.Process.Env)
+	at = p.texts(argv)
 	for i, path := range p.c.Process.Paths {
-		c := p.sys("execute "+path, none, unix.SYS_EXECVE, path, argv, env)
+		name := argv[0]
+		if name == "" { // it is called by where it is found
+			name = path
+			at = p.texts(append([]string{path}, argv[1:]...))
+		}
+		c := p.sys("execv("+name+") failed", none, unix.SYS_EXECVE, path, at, env)
 		if i < len(p.c.Process.Paths)-1 {
 			c.allow(unix.ENOENT, unix.EACCES, unix.ENOTDIR)
 		}

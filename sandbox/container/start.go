@@ -278,7 +278,7 @@ func answer(socket int) error {
 func (c *Container) strays(status int) []span {
 	held := []int{status}
 	for _, f := range c.Keep {
-		held = append(held, int(f.Fd()))
+		held = append(held, f)
 	}
 	slices.Sort(held)
 	var l []span

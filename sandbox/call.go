@@ -1,0 +1,79 @@
+// Package sandbox is the front door for containers: systemd-nspawn(1) under its own name, `ctl spawn` under ours. It
+// reads the command line and .nspawn files, decides what the container is to be, has package sandbox/container start it, and sees it through.
+package sandbox
+
+import (
+	"errors"
+	"os"
+	"path"
+	"slices"
+
+	"ctl/internal/cli"
+	"ctl/internal/term"
+)
+
+// A Call is one call of systemd-nspawn.
+type Call struct {
+	Name  string // as which program we were called
+	Args  []string
+	Opt   Settings
+	table *cli.Table[Call]
+	log   term.Log
+	env   term.Env
+
+	interactive bool // the container's console is the caller's terminal
+}
+
+// An Exit ends ctl with that status. What there was to say has been said.
+type Exit int
+
+func (e Exit) Error() string { return "exit status" }
+
+// Main is systemd-nspawn called with argv, or `ctl spawn`; it returns the exit status.
+func Main(argv []string) int {
+	c := &Call{Name: path.Base(argv[0]), env: term.Env{Getenv: os.Getenv, LookUp: os.LookupEnv}}
+	c.log = term.Log{Err: os.Stderr, Out: os.Stdout, Env: c.env}
+	c.Opt = defaults()
+	err := c.run(argv[1:])
+	if exit, ok := errors.AsType[Exit](err); ok {
+		return int(exit)
+	}
+	if err != nil {
+		c.log.Print(term.Err, err.Error())
+		return 1
+	}
+	return 0
+}
+
+func (c *Call) run(args []string) error {
+	c.table = &cli.Table[Call]{Program: c.Name, Options: Options[:], Stops: true}
+	operands, err := c.table.Parse(c, args)
+	if err != nil {
+		return err
+	}
+	c.Args = operands
+	if len(operands) > 0 {
+		c.Opt.given |= givenStart
+	}
+	return c.spawn()
+}
+
+// systemdNspawn tells whether we stand in for it, and are to do no more than it does.
+func (c *Call) systemdNspawn() bool { return c.Name == "systemd-nspawn" }
+
+func (c *Call) print(text string)                 { _, _ = os.Stdout.WriteString(text) }
+func (c *Call) say(level term.Level, text string) { c.log.Print(level, text) }
+
+// names writes a list of words for `--option=help`.
+func (c *Call) names(l []string) error {
+	for _, s := range l {
+		c.print(s + "\n")
+	}
+	return Exit(0)
+}
+
+// one finds a word in a list.
+func one(l []string, word string) (int, bool) {
+	i := slices.Index(l, word)
+	return i, i >= 0
+}

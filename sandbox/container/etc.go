@@ -1,0 +1,290 @@
+package container
+
+import (
+	"errors"
+	"net"
+	"os"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// ResolvConf is how a container gets its resolv.conf(5), systemd-nspawn(1) --resolv-conf=.
+type ResolvConf int
+
+// The values of ResolvConf: where from, in threes of how.
+const (
+	ResolvConfAuto ResolvConf = iota
+	ResolvConfOff
+	ResolvConfCopyHost
+	ResolvConfCopyStatic
+	ResolvConfCopyUplink
+	ResolvConfCopyStub
+	ResolvConfReplaceHost
+	ResolvConfReplaceStatic
+	ResolvConfReplaceUplink
+	ResolvConfReplaceStub
+	ResolvConfBindHost
+	ResolvConfBindStatic
+	ResolvConfBindUplink
+	ResolvConfBindStub
+	ResolvConfDelete
+)
+
+var resolvConfNames = [...]string{"auto", "off", "copy-host", "copy-static", "copy-uplink", "copy-stub", "replace-host", "replace-static",
+	"replace-uplink", "replace-stub", "bind-host", "bind-static", "bind-uplink", "bind-stub", "delete"}
+
+// ResolvConfNames are the modes in the reference's order.
+func ResolvConfNames() []string { return append(slices.Clone(resolvConfNames[1:]), "auto") }
+
+// ParseResolvConf finds a mode by its name.
+func ParseResolvConf(s string) (ResolvConf, bool) {
+	i := slices.Index(resolvConfNames[:], s)
+	return ResolvConf(i), i >= 0
+}
+
+// resolvConfFiles are where the four kinds come from.
+var resolvConfFiles = [...]string{"/etc/resolv.conf", "/usr/lib/systemd/resolv.conf", "/run/systemd/resolve/resolv.conf", "/run/systemd/resolve/stub-resolv.conf"}
+
+// readOnlyTree tells whether nothing can be written to the tree's /etc.
+func (c *Container) readOnlyTree() bool { return c.ReadOnly || c.Volatile == VolatileState }
+
+// resolvConf gives the container a resolv.conf(5). What fails is only warned of.
+func (b *builder) resolvConf() {
+	mode := b.c.ResolvConf
+	if mode == ResolvConfAuto {
+		mode = b.chooseResolvConf()
+	}
+	switch {
+	case mode == ResolvConfOff:
+	case mode == ResolvConfDelete:
+		if err := b.remove("/etc/resolv.conf"); err != nil {
+			b.warn("Failed to remove /etc/resolv.conf, ignoring: %v", bare(err))
+		}
+	case mode >= ResolvConfBindHost:
+		from := resolvConfFiles[mode-ResolvConfBindHost]
+		if err := b.bindEtc(from, "/etc/resolv.conf"); err != nil {
+			b.warn("Failed to bind mount %s, ignoring: %v", from, bare(err))
+		}
+	default:
+		replace := mode >= ResolvConfReplaceHost
+		from := resolvConfFiles[(mode-ResolvConfCopyHost)%4]
+		if err := b.copyEtc(from, "/etc/resolv.conf", replace); err != nil {
+			b.warn("Failed to copy %s to %s, ignoring: %v", from, "/etc/resolv.conf", bare(err))
+		}
+	}
+}
+
+func (b *builder) chooseResolvConf() ResolvConf {
+	readOnly := b.c.readOnlyTree()
+	choose := func(writable, otherwise ResolvConf) ResolvConf {
+		if readOnly {
+			return otherwise
+		}
+		return writable
+	}
+	if b.c.ownNetwork() {
+		return ResolvConfOff
+	}
+	if _, err := os.Stat(resolvConfFiles[3]); err == nil && stubAnswers() {
+		return choose(ResolvConfCopyStub, ResolvConfBindStub)
+	}
+	if _, err := os.Lstat(resolvConfFiles[0]); err == nil {
+		return choose(ResolvConfCopyHost, ResolvConfBindHost)
+	}
+	return choose(ResolvConfDelete, ResolvConfOff)
+}
+
+// stubAnswers tells whether systemd-resolved(8) listens on this host.
+func stubAnswers() bool {
+	conn, err := net.DialTimeout("tcp", "127.0.0.53:53", 100*time.Millisecond)
+	if err != nil {
+		return false
+	}
+	conn.Close()
+	return true
+}
+
+// remove removes a file of the tree.
+func (b *builder) remove(target string) error {
+	d, err := b.root.OpenDir(path.Dir(target))
+	if errors.Is(err, unix.ENOENT) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	if err := d.Remove(path.Base(target)); !errors.Is(err, unix.ENOENT) {
+		return err
+	}
+	return nil
+}
+
+// bindEtc mounts a file of the host, read-only, on a file of the tree, which is made if it is missing.
+func (b *builder) bindEtc(from, target string) error {
+	fd, err := unix.Open(from, unix.O_PATH|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	return b.bindFrom(fd, &Step{Target: target, Attr: readOnly})
+}
+
+// copyEtc copies a file of the host to the tree. A link there is somebody's decision and stays, unless it is to be replaced.
+func (b *builder) copyEtc(from, target string, replace bool) error {
+	data, err := os.ReadFile(from)
+	if err != nil {
+		return err
+	}
+	d, err := b.root.OpenDir(path.Dir(target))
+	if err != nil {
+		if errors.Is(err, unix.ENOENT) {
+			return nil
+		}
+		return err
+	}
+	defer d.Close()
+	name := path.Base(target)
+	if replace {
+		_ = d.Remove(name)
+	}
+	fd, err := unix.Openat(d.Fd(), name, unix.O_WRONLY|unix.O_CREAT|unix.O_TRUNC|unix.O_NOFOLLOW|unix.O_CLOEXEC|unix.O_NONBLOCK, 0o644)
+	if errors.Is(err, unix.ELOOP) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	f := os.NewFile(uintptr(fd), target)
+	defer f.Close()
+	if _, err := f.Write(data); err != nil {
+		return err
+	}
+	if s := b.c.shift(); s != 0 && b.c.Users.Owner == OwnedAsIs {
+		return unix.Fchown(fd, s, s)
+	}
+	return nil
+}
+
+// Timezone is how a container gets its localtime(5), systemd-nspawn(1) --timezone=.
+type Timezone int
+
+// The values of Timezone.
+const (
+	TimezoneAuto Timezone = iota
+	TimezoneOff
+	TimezoneCopy
+	TimezoneBind
+	TimezoneSymlink
+	TimezoneDelete
+)
+
+var timezoneNames = [...]string{"auto", "off", "copy", "bind", "symlink", "delete"}
+
+// TimezoneNames are the modes in the reference's order.
+func TimezoneNames() []string { return append(slices.Clone(timezoneNames[1:]), "auto") }
+
+// ParseTimezone finds a mode by its name.
+func ParseTimezone(s string) (Timezone, bool) {
+	i := slices.Index(timezoneNames[:], s)
+	return Timezone(i), i >= 0
+}
+
+// zone is the host's time zone as its localtime(5) names it, "" if that names none.
+func zone() (name string, link bool, err error) {
+	target, err := os.Readlink("/etc/localtime")
+	if err != nil {
+		if errors.Is(err, unix.EINVAL) {
+			err = nil
+		}
+		return "", false, err
+	}
+	for _, prefix := range []string{"../usr/share/zoneinfo/", "/usr/share/zoneinfo/"} {
+		if z, ok := strings.CutPrefix(target, prefix); ok {
+			return z, true, nil
+		}
+	}
+	return "", true, nil
+}
+
+// timezone gives the container a localtime(5). What fails is only warned of.
+func (b *builder) timezone() {
+	const target = "/etc/localtime"
+	name, _, err := zone()
+	mode := b.c.Timezone
+	if mode == TimezoneAuto {
+		switch {
+		case err != nil:
+			mode = TimezoneDelete
+		case name == "":
+			mode = TimezoneCopy
+		case b.c.readOnlyTree():
+			mode = TimezoneBind
+		default:
+			mode = TimezoneSymlink
+		}
+		if b.c.readOnlyTree() && mode != TimezoneBind {
+			mode = TimezoneOff
+			if err == nil {
+				mode = TimezoneBind
+			}
+		}
+	}
+	if mode == TimezoneSymlink {
+		if name == "" {
+			b.warn("/etc/localtime does not point into /usr/share/zoneinfo/, not updating container timezone.")
+			return
+		}
+		if _, err := b.root.Stat("/usr/share/zoneinfo/" + name); err != nil {
+			mode = TimezoneBind // the container does not know the zone
+		}
+	}
+	switch mode {
+	case TimezoneDelete:
+		if err := b.remove(target); err != nil {
+			b.warn("Failed to remove %s, ignoring: %v", target, bare(err))
+		}
+	case TimezoneSymlink:
+		if err := b.linkZone("../usr/share/zoneinfo/" + name); err != nil {
+			b.warn("Failed to correct timezone of container, ignoring: %v", bare(err))
+		}
+	case TimezoneBind:
+		if err := b.bindZone(target); err != nil {
+			b.warn("Failed to bind mount /etc/localtime, ignoring: %v", bare(err))
+		}
+	case TimezoneCopy:
+		if err := b.copyEtc("/etc/localtime", target, true); err != nil {
+			b.warn("Failed to copy /etc/localtime, ignoring: %v", bare(err))
+		}
+	}
+}
+
+func (b *builder) linkZone(to string) error {
+	d, err := b.root.OpenDir("/etc")
+	if errors.Is(err, unix.ENOENT) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	if had, err := d.Readlink("localtime"); err == nil && (had == to || had == strings.TrimPrefix(to, "..")) {
+		return nil
+	}
+	if err := d.ReplaceLink(to, "localtime"); err != nil {
+		return err
+	}
+	return b.own(d.Fd(), "localtime", nil)
+}
+
+// bindZone mounts the host's time zone where the container has its own.
+func (b *builder) bindZone(target string) error {
+	if r, err := b.root.Resolve(target, true); err == nil {
+		target = r
+	}
+	return b.bindEtc("/etc/localtime", target)
+}

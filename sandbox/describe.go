@@ -1,0 +1,344 @@
+package sandbox
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"os"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"ctl/internal/cli"
+	"ctl/internal/tree"
+	"ctl/internal/unit"
+	"ctl/sandbox/container"
+	"ctl/sandbox/seccomp"
+)
+
+// defaultCapabilities are what a container keeps of what its caller may do.
+const defaultCapabilities = 1<<unix.CAP_AUDIT_CONTROL | 1<<unix.CAP_AUDIT_WRITE | 1<<unix.CAP_CHOWN | 1<<unix.CAP_DAC_OVERRIDE |
+	1<<unix.CAP_DAC_READ_SEARCH | 1<<unix.CAP_FOWNER | 1<<unix.CAP_FSETID | 1<<unix.CAP_IPC_OWNER | 1<<unix.CAP_KILL |
+	1<<unix.CAP_LEASE | 1<<unix.CAP_LINUX_IMMUTABLE | 1<<unix.CAP_MKNOD | 1<<unix.CAP_NET_BIND_SERVICE |
+	1<<unix.CAP_NET_BROADCAST | 1<<unix.CAP_NET_RAW | 1<<unix.CAP_SETFCAP | 1<<unix.CAP_SETGID | 1<<unix.CAP_SETPCAP |
+	1<<unix.CAP_SETUID | 1<<unix.CAP_SYS_ADMIN | 1<<unix.CAP_SYS_BOOT | 1<<unix.CAP_SYS_CHROOT | 1<<unix.CAP_SYS_NICE |
+	1<<unix.CAP_SYS_PTRACE | 1<<unix.CAP_SYS_RESOURCE | 1<<unix.CAP_SYS_TTY_CONFIG
+
+// hardenedDrops are what a container that is not trusted does not keep.
+const hardenedDrops = 1<<unix.CAP_SYS_ADMIN | 1<<unix.CAP_SYS_PTRACE | 1<<unix.CAP_MKNOD | 1<<unix.CAP_NET_RAW | 1<<unix.CAP_SYS_RESOURCE |
+	1<<unix.CAP_SYS_NICE | 1<<unix.CAP_SYS_TTY_CONFIG | 1<<unix.CAP_AUDIT_CONTROL | 1<<unix.CAP_LINUX_IMMUTABLE | 1<<unix.CAP_NET_BROADCAST |
+	1<<unix.CAP_IPC_OWNER | 1<<unix.CAP_LEASE | 1<<unix.CAP_DAC_READ_SEARCH | 1<<unix.CAP_SYS_BOOT | 1<<unix.CAP_NET_ADMIN
+
+// inits are the programs tried for --boot.
+var inits = [...]string{"/usr/lib/systemd/systemd", "/lib/systemd/systemd", "/sbin/init"}
+
+const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+// describe makes of what was asked for the description of a container whose tree is at dir.
+func (c *Call) describe(dir string) (*container.Container, error) {
+	o := &c.Opt
+	t, err := tree.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer t.Close()
+	d := &container.Container{
+		Tree: dir, ReadOnly: o.readOnly, Volatile: o.volatile, PivotRoot: o.pivotRoot,
+		Mounts: slices.Clone(o.mounts), ResolvConf: o.resolvConf, Timezone: o.timezone, Creds: o.credentials,
+		Namespace: container.Namespaces{PID: !o.shareSystem && !c.shared("PID"), IPC: !o.shareSystem && !c.shared("IPC"), UTS: !o.shareSystem && !c.shared("UTS"), Cgroup: true, Network: o.privateNetwork && o.networkPath == ""},
+	}
+	slices.SortStableFunc(d.Mounts, func(a, b container.Custom) int { return strings.Compare(a.Target, b.Target) })
+	if b, ok := unit.Boolean(os.Getenv("SYSTEMD_NSPAWN_TMPFS_TMP")); ok && !b {
+		d.NoTmp = true
+	}
+	switch v := os.Getenv("SYSTEMD_NSPAWN_API_VFS_WRITABLE"); v {
+	case "", "network":
+		if v == "network" || o.privateNetwork && v != "" {
+			d.Writable = container.WriteNetwork
+		}
+	default:
+		if b, _ := unit.Boolean(v); b {
+			d.Writable = container.WriteAll
+		}
+	}
+	d.Identity = container.Identity{Hostname: o.hostname, Manager: "systemd-nspawn", UUID: c.machineID(t)}
+	if d.Identity.Hostname == "" {
+		d.Identity.Hostname = o.machine
+	}
+	if v := os.Getenv("SYSTEMD_NSPAWN_CONTAINER_SERVICE"); v != "" {
+		d.Identity.Manager = v
+	}
+	if o.user != "" && o.user != "root" && o.user != "0" {
+		if d.User, err = lookUpUser(t, o.user); err != nil {
+			return nil, err
+		}
+	}
+	if err := c.limits(d); err != nil {
+		return nil, err
+	}
+	c.process(d, t)
+	return d, nil
+}
+
+// shared tells whether the environment says that a namespace is not to be made.
+func (c *Call) shared(name string) bool {
+	for _, v := range []string{"SYSTEMD_NSPAWN_SHARE_NS_" + name, "SYSTEMD_NSPAWN_SHARE_SYSTEM"} {
+		if b, ok := unit.Boolean(os.Getenv(v)); ok && b {
+			return true
+		}
+	}
+	return false
+}
+
+// machineID is the tree's own, the one asked for, or a random one.
+func (c *Call) machineID(t *tree.Tree) string {
+	if data, _, err := t.ReadFile("/etc/machine-id", 4096); err == nil {
+		if id, err := unit.MachineID(data); err == nil {
+			return id
+		}
+	}
+	if c.Opt.uuid == "" {
+		var b [16]byte
+		_, _ = rand.Read(b[:]) // it cannot fail
+		b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+		c.Opt.uuid = hex.EncodeToString(b[:])
+	}
+	return c.Opt.uuid
+}
+
+// limits decides what the payload may do and use.
+func (c *Call) limits(d *container.Container) error {
+	o, l := &c.Opt, &d.Limit
+	keep := uint64(defaultCapabilities)
+	if o.hardened {
+		keep &^= hardenedDrops
+	}
+	keep |= o.retain
+	own := d.Namespace.Network || d.Namespace.NetworkPath != nil
+	if own && !o.hardened {
+		keep |= 1 << unix.CAP_NET_ADMIN
+	}
+	if d.Users != nil && !own {
+		keep &^= 1 << unix.CAP_NET_BIND_SERVICE
+	}
+	keep &^= o.drop
+	if missing := o.ambient &^ keep; missing != 0 {
+		return cli.Usage("AmbientCapability= has to be fully covered by Capability= setting.")
+	}
+	l.Capabilities, l.Ambient, l.NoNewPrivileges = keep, o.ambient, o.noNewPrivileges || o.hardened
+	l.OOMScoreAdjust, l.Affinity, l.Personality = o.oomScoreAdjust, o.affinity, personalityOf(o.personality)
+	l.Rlimits = o.rlimits
+	for i, r := range defaultLimits() {
+		if l.Rlimits[i] == nil {
+			l.Rlimits[i] = r
+		}
+	}
+	if on, ok := unit.Boolean(os.Getenv("SYSTEMD_SECCOMP")); ok && !on && !o.hardened {
+		return nil
+	}
+	p, unknown := seccomp.Container(keep, o.allowCalls, o.denyCalls)
+	for _, u := range unknown {
+		return cli.Usage("Failed to parse system call filter: unknown group " + u)
+	}
+	if o.restricted {
+		p.RestrictAddressFamilies(o.families)
+	}
+	if o.suppressSync {
+		p.SuppressSync()
+	}
+	if o.hardened {
+		p.Hardened()
+	} else if o.console == "pipe" {
+		p.NoTyping()
+	}
+	l.Filters = [][]unix.SockFilter{p.Program()}
+	return nil
+}
+
+// defaultLimits are those of the kernel's first process, but for the number of files.
+func defaultLimits() [16]*unix.Rlimit {
+	const infinity = unix.RLIM_INFINITY
+	files := uint64(512 << 10)
+	if data, err := os.ReadFile("/proc/sys/fs/nr_open"); err == nil {
+		if n, err := strconv.ParseUint(strings.TrimSpace(string(data)), 10, 64); err == nil {
+			files = min(files, n)
+		}
+	}
+	l := [16]*unix.Rlimit{
+		unix.RLIMIT_STACK: {Cur: 8 << 20, Max: infinity}, unix.RLIMIT_CORE: {Cur: 0, Max: infinity},
+		unix.RLIMIT_NOFILE: {Cur: 1024, Max: files}, unix.RLIMIT_MEMLOCK: {Cur: 8 << 20, Max: 8 << 20},
+		unix.RLIMIT_MSGQUEUE: {Cur: 819200, Max: 819200}, unix.RLIMIT_NICE: {}, unix.RLIMIT_RTPRIO: {},
+	}
+	for _, i := range []int{unix.RLIMIT_CPU, unix.RLIMIT_FSIZE, unix.RLIMIT_DATA, unix.RLIMIT_RSS, unix.RLIMIT_AS, unix.RLIMIT_LOCKS, unix.RLIMIT_RTTIME} {
+		l[i] = &unix.Rlimit{Cur: infinity, Max: infinity}
+	}
+	for _, i := range []int{unix.RLIMIT_NPROC, unix.RLIMIT_SIGPENDING} {
+		var r unix.Rlimit
+		if unix.Prlimit(1, i, nil, &r) == nil || unix.Getrlimit(i, &r) == nil {
+			l[i] = &r
+		}
+	}
+	return l
+}
+
+// process decides what is executed.
+func (c *Call) process(d *container.Container, t *tree.Tree) {
+	o, p := &c.Opt, &d.Process
+	home, shell, name := "/root", "/bin/bash", "root"
+	if d.User != nil {
+		home, name = d.User.Home, d.User.Name
+		if d.User.Shell != "" {
+			shell = d.User.Shell
+		}
+	} else if u, err := lookUpUser(t, "root"); err == nil {
+		home = u.Home
+		if u.Shell != "" {
+			shell = u.Shell
+		}
+	}
+	args := c.Args
+	if len(args) == 0 {
+		args = o.parameters
+	}
+	p.Dir = o.chdir
+	env := []string{"PATH=" + defaultPath, "container=" + d.Identity.Manager, "TERM=" + c.terminal()}
+	var variables []string
+	switch {
+	case o.start == startBoot:
+		rest := []string{""}
+		for _, a := range args {
+			// As the kernel does with what it does not know on its command line.
+			if key, value, ok := strings.Cut(a, "="); ok && !strings.Contains(key, ".") && variableName(strings.ReplaceAll(key, "-", "_")) {
+				variables = append(variables, strings.ReplaceAll(key, "-", "_")+"="+value)
+			} else {
+				rest = append(rest, a)
+			}
+		}
+		p.Argv, p.Paths = rest, inits[:]
+	case len(args) > 0:
+		p.Argv = args
+		p.Paths = searchPath(args[0], append(env, o.setenv...))
+	default:
+		if p.Dir == "" {
+			p.Dir = home
+		}
+		p.Argv = []string{"-" + path.Base(shell)}
+		p.Paths = slices.Compact([]string{shell, "/bin/bash", "/bin/sh"})
+	}
+	for _, v := range []string{"COLORTERM", "NO_COLOR"} {
+		if x, ok := os.LookupEnv(v); ok && c.interactive {
+			env = append(env, v+"="+x)
+		}
+	}
+	env = append(env, "HOME="+home, "USER="+name, "LOGNAME="+name, "container_uuid="+dashed(d.Identity.UUID),
+		"NOTIFY_SOCKET=/run/host/notify")
+	if len(d.Creds) > 0 {
+		env = append(env, "CREDENTIALS_DIRECTORY=/run/host/credentials")
+	}
+	if o.start != startBoot {
+		env = append(env, "LANG=C.UTF-8")
+	}
+	env = append(env, hostRelease()...)
+	p.Env = environment(env, append(variables, o.setenv...))
+	p.Stub = o.start == startStub
+}
+
+func dashed(s string) string {
+	return s[:8] + "-" + s[8:12] + "-" + s[12:16] + "-" + s[16:20] + "-" + s[20:]
+}
+
+// environment is env with what overrides it; the last of each name counts.
+func environment(env, more []string) []string {
+	for _, v := range more {
+		name, _, _ := strings.Cut(v, "=")
+		env = slices.DeleteFunc(env, func(e string) bool { return strings.HasPrefix(e, name+"=") })
+		env = append(env, v)
+	}
+	return env
+}
+
+// searchPath is where a program may be, execvp(3).
+func searchPath(name string, env []string) []string {
+	if strings.Contains(name, "/") {
+		return []string{name}
+	}
+	list := defaultPath
+	for _, v := range env {
+		if p, ok := strings.CutPrefix(v, "PATH="); ok {
+			list = p
+		}
+	}
+	var l []string
+	for dir := range strings.SplitSeq(list, ":") {
+		l = append(l, path.Join("/", dir, name))
+	}
+	return l
+}
+
+// hostRelease tells the container what the host is.
+func hostRelease() []string {
+	data, err := os.ReadFile("/etc/os-release")
+	if err != nil {
+		if data, err = os.ReadFile("/usr/lib/os-release"); err != nil {
+			return nil
+		}
+	}
+	var env []string
+	for _, name := range []string{"ID", "VERSION_ID", "BUILD_ID", "VARIANT_ID"} {
+		if v := unit.EnvFile(data, name); v != "" {
+			env = append(env, "container_host_"+strings.ToLower(name)+"="+v)
+		}
+	}
+	return env
+}
+
+// terminal is the container's TERM: the caller's, if there is one to speak of.
+func (c *Call) terminal() string {
+	if t := os.Getenv("TERM"); c.interactive && t != "" {
+		return t
+	}
+	return "dumb"
+}
+
+// lookUpUser finds a user of the tree by name or number.
+func lookUpUser(t *tree.Tree, name string) (*container.User, error) {
+	unknown := cli.Usage("Failed to resolve user " + name + ".")
+	passwd, _, err := t.ReadFile("/etc/passwd", 16<<20)
+	if err != nil {
+		return nil, unknown
+	}
+	var u *container.User
+	for line := range strings.SplitSeq(string(passwd), "\n") {
+		f := strings.Split(line, ":")
+		if len(f) < 7 || f[0] != name && f[2] != name {
+			continue
+		}
+		uid, e1 := strconv.ParseUint(f[2], 10, 32)
+		gid, e2 := strconv.ParseUint(f[3], 10, 32)
+		if e1 != nil || e2 != nil || !path.IsAbs(f[5]) {
+			continue
+		}
+		u = &container.User{UID: uint32(uid), GID: uint32(gid), Name: f[0], Home: path.Clean(f[5]), Shell: f[6]}
+		break
+	}
+	if u == nil {
+		return nil, unknown
+	}
+	u.Groups = []uint32{u.GID}
+	groups, _, err := t.ReadFile("/etc/group", 16<<20)
+	if err != nil {
+		return u, nil
+	}
+	for line := range strings.SplitSeq(string(groups), "\n") {
+		f := strings.Split(line, ":")
+		if len(f) < 4 || !slices.Contains(strings.Split(f[3], ","), u.Name) {
+			continue
+		}
+		if gid, err := strconv.ParseUint(f[2], 10, 32); err == nil && !slices.Contains(u.Groups, uint32(gid)) {
+			u.Groups = append(u.Groups, uint32(gid))
+		}
+	}
+	return u, nil
+}

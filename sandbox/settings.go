@@ -1,0 +1,153 @@
+package sandbox
+
+import (
+	"golang.org/x/sys/unix"
+
+	"ctl/sandbox/container"
+	"ctl/sandbox/seccomp"
+)
+
+// Settings is what a call asks for, by options and .nspawn files.
+type Settings struct {
+	given    given // what options said and .nspawn files may not change
+	quiet    bool
+	cleanup  bool
+	dryRun   bool
+	json     bool
+	hardened bool
+	file     fileMode
+
+	directory, template string
+	ephemeral, readOnly bool
+	volatile            container.Volatile
+	pivotRoot           [2]string
+
+	start             start
+	parameters        []string // of a .nspawn file
+	chdir, user       string
+	setenv            []string
+	killSignal        int // 0: none given
+	notifyReady       bool
+	suppressSync      bool
+	machine, hostname string
+	uuid              string
+	slice             string
+	properties        []string
+	register          tristate
+	keepUnit          bool
+	users             users
+	usersBase         uint32
+	usersRange        uint32
+	ownership         ownership
+	ownershipGiven    bool
+	privateNetwork    bool
+	networkPath       string
+	interfaces        []string
+	veth              bool
+	retain, drop      uint64
+	ambient           uint64
+	noNewPrivileges   bool
+	allowCalls        []string
+	denyCalls         []string
+	families          seccomp.Families
+	restricted        bool // address families are
+	rlimits           [16]*unix.Rlimit
+	oomScoreAdjust    *int
+	affinity          *unix.CPUSet
+	personality       string
+	resolvConf        container.ResolvConf
+	timezone          container.Timezone
+	linkJournal       string
+	linkJournalTry    bool
+	mounts            []container.Custom
+	console           string
+	background        *string
+	credentials       []container.Secret
+	userScope         bool
+	shareSystem       bool
+}
+
+// given are the groups of settings that are masked together, systemd.nspawn(5).
+type given uint64
+
+const (
+	givenStart given = 1 << iota
+	givenEnv
+	givenUser
+	givenKillSignal
+	givenCapability
+	givenPersonality
+	givenMachineID
+	givenNetwork
+	givenReadOnly
+	givenVolatile
+	givenMounts
+	givenChdir
+	givenUsers
+	givenNotifyReady
+	givenPivotRoot
+	givenCalls
+	givenHostname
+	givenNoNewPrivileges
+	givenOOMScoreAdjust
+	givenAffinity
+	givenResolvConf
+	givenLinkJournal
+	givenTimezone
+	givenEphemeral
+	givenDirectory
+	givenSuppressSync
+	givenFamilies
+	givenOwnership
+	givenRlimit // and the 15 after it, one for each limit
+)
+
+type tristate int
+
+const (
+	auto tristate = iota
+	yes
+	no
+)
+
+type start int
+
+const (
+	startPayload start = iota
+	startStub
+	startBoot
+)
+
+type fileMode int
+
+const (
+	fileYes fileMode = iota
+	fileNo
+	fileOverride
+	fileTrusted
+)
+
+type users int
+
+const (
+	usersNo users = iota
+	usersIdentity
+	usersOwner // as the tree's owner has it
+	usersFixed
+	usersPick
+	usersManaged
+)
+
+type ownership int
+
+const (
+	ownedAsIs ownership = iota
+	ownedByChown
+	ownedByMap
+	ownedForeign
+	ownedAuto
+)
+
+func defaults() Settings {
+	return Settings{usersRange: 0x10000, linkJournal: "auto", linkJournalTry: true, killSignal: 0}
+}

@@ -1,0 +1,352 @@
+package sandbox
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/signal"
+	"path"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"ctl/internal/term"
+	"ctl/sandbox/console"
+	"ctl/sandbox/container"
+)
+
+// rebootStatus is what we end with when the container wants to be started again by who has started us.
+const rebootStatus = 133
+
+// runAll runs the container, again as long as it wants to be.
+func (c *Call) runAll(p *prepared) error {
+	for {
+		again, err := c.runOnce(p)
+		if err != nil || !again {
+			return err
+		}
+		if c.Opt.keepUnit {
+			return Exit(rebootStatus)
+		}
+	}
+}
+
+// runOnce starts the container and waits until it has ended. again: it has asked to be started once more.
+func (c *Call) runOnce(p *prepared) (again bool, err error) {
+	o := &c.Opt
+	d, err := c.describe(p.dir)
+	if err != nil {
+		return false, err
+	}
+	d.Keep = p.fds()
+	if err := c.userNamespace(d, p); err != nil {
+		return false, err
+	}
+	network, err := c.network(d)
+	if err != nil {
+		return false, err
+	}
+	defer network.close()
+	d.Console = o.console != "pipe"
+	d.Process.Pipe = !d.Console
+	d.Stdio = [3]*os.File{os.Stdin, os.Stdout, os.Stderr}
+	if !o.quiet {
+		c.say(term.Info, "░ Spawning container "+o.machine+" on "+p.dir+".")
+		if c.interactive {
+			c.say(term.Info, "░ Press Ctrl-] three times within 1s to kill container; two times followed by r\n"+
+				"░ within 1s to reboot container; two times followed by p within 1s to poweroff\n░ container.")
+		}
+		if d.Limit.Capabilities&^container.Capabilities() != 0 && o.retain != allOfThem {
+			c.say(term.Info, "Some capabilities will not be set because they are not in the current bounding set.")
+		}
+	}
+	g := newCgroup(o.keepUnit)
+	defer g.remove()
+	signals := make(chan os.Signal, 8)
+	signal.Notify(signals, unix.SIGTERM, unix.SIGINT, unix.SIGHUP, unix.SIGQUIT)
+	defer signal.Stop(signals)
+	r, err := d.Start(container.Hooks{Created: func(pid int) error {
+		if err := g.add(pid, d); err != nil {
+			return err
+		}
+		return network.give(pid)
+	}})
+	if err != nil {
+		return false, err
+	}
+	for _, w := range r.Warnings {
+		c.say(term.Warning, w)
+	}
+	c.tell(r.PID)
+	status, err := c.accompany(r, signals)
+	if err != nil {
+		return false, err
+	}
+	return c.ended(status)
+}
+
+// tell tells who has started us that the container runs, sd_notify(3).
+func (c *Call) tell(pid int) {
+	text := "STATUS=Container started.\nX_NSPAWN_LEADER_PID=" + strconv.Itoa(pid)
+	if !c.Opt.notifyReady {
+		text = "READY=1\n" + text
+	}
+	notify(text)
+}
+
+// notify sends a message to the socket that NOTIFY_SOCKET names.
+func notify(text string) {
+	name := os.Getenv("NOTIFY_SOCKET")
+	if name == "" {
+		return
+	}
+	if name[0] == '@' {
+		name = "\x00" + name[1:]
+	}
+	conn, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Net: "unixgram", Name: name})
+	if err != nil {
+		return
+	}
+	_, _ = conn.Write([]byte(text))
+	conn.Close()
+}
+
+// accompany sees the container through until it has ended.
+func (c *Call) accompany(r *container.Running, signals <-chan os.Signal) (syscall.WaitStatus, error) {
+	type end struct {
+		status syscall.WaitStatus
+		err    error
+	}
+	ended, waited := make(chan struct{}), make(chan end, 1)
+	go func() {
+		status, err := r.Wait()
+		waited <- end{status, err}
+		close(ended)
+	}()
+	go c.listen(r)
+	forwarded := make(chan struct{})
+	var con *console.Console
+	if r.Console != nil {
+		var err error
+		if con, err = c.openConsole(r); err != nil {
+			r.Kill()
+			<-ended
+			return 0, err
+		}
+		defer con.Restore()
+	}
+	go func() {
+		defer close(forwarded)
+		if con == nil {
+			return
+		}
+		if reason, err := con.Run(ended); err == nil && reason == console.Killed {
+			r.Kill()
+		}
+	}()
+	halting := false
+	for {
+		select {
+		case s := <-signals:
+			if c.Opt.killSignal != 0 && !halting && (s == unix.SIGTERM || s == unix.SIGINT) {
+				halting = true
+				c.say(term.Info, "Trying to halt container. Send SIGTERM again to trigger immediate termination.")
+				notify("STOPPING=1\nSTATUS=Terminating...")
+				if r.Signal(syscall.Signal(c.Opt.killSignal)) == nil {
+					continue
+				}
+			}
+			r.Kill()
+		case e := <-waited:
+			<-forwarded
+			return e.status, e.err
+		}
+	}
+}
+
+func (c *Call) openConsole(r *container.Running) (*console.Console, error) {
+	mode, _ := console.ParseMode(c.Opt.console, c.interactive)
+	con, err := console.Open(console.Config{Mode: mode, Master: r.Console, In: os.Stdin, Out: os.Stdout, Getenv: os.Getenv,
+		Hotkey: func(letter byte) {
+			switch letter { // as systemd(1) understands them
+			case 'r':
+				_ = r.Signal(syscall.Signal(34 + 5))
+			case 'p':
+				_ = r.Signal(syscall.Signal(34 + 4))
+			}
+		}})
+	if err != nil {
+		return nil, fmt.Errorf("open the console: %w", err)
+	}
+	return con, nil
+}
+
+// listen takes what the container's first process tells.
+func (c *Call) listen(r *container.Running) {
+	buf, oob := make([]byte, 4096), make([]byte, 256)
+	fd := int(r.Notify.Fd())
+	for {
+		if _, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, -1); err != nil && !errors.Is(err, unix.EINTR) {
+			return
+		}
+		n, oobn, _, _, err := unix.Recvmsg(fd, buf, oob, unix.MSG_DONTWAIT|unix.MSG_CMSG_CLOEXEC)
+		if errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EINTR) {
+			continue
+		}
+		if err != nil {
+			return
+		}
+		if sender(oob[:oobn]) != r.PID {
+			continue // only the first process speaks for the container
+		}
+		for line := range strings.Lines(string(buf[:n])) {
+			line = strings.TrimSpace(line)
+			if status, ok := strings.CutPrefix(line, "STATUS="); ok {
+				notify("STATUS=Container running: " + status)
+			} else if line == "READY=1" && c.Opt.notifyReady {
+				notify("READY=1")
+			}
+		}
+	}
+}
+
+// sender is the process that has sent a message, 0 if nobody can tell. Descriptors that came with it are closed.
+func sender(oob []byte) int {
+	messages, err := unix.ParseSocketControlMessage(oob)
+	if err != nil {
+		return 0
+	}
+	pid := 0
+	for i := range messages {
+		if fds, err := unix.ParseUnixRights(&messages[i]); err == nil {
+			for _, fd := range fds {
+				unix.Close(fd)
+			}
+		}
+		if cred, err := unix.ParseUnixCredentials(&messages[i]); err == nil {
+			pid = int(cred.Pid)
+		}
+	}
+	return pid
+}
+
+// ended says how the container has ended.
+func (c *Call) ended(s syscall.WaitStatus) (again bool, err error) {
+	name := "Container " + c.Opt.machine
+	say := func(level term.Level, text string) {
+		if !c.Opt.quiet {
+			c.say(level, name+" "+text)
+		}
+	}
+	switch {
+	case s.Exited() && s.ExitStatus() == 0:
+		say(term.Info, "exited successfully.")
+		return false, nil
+	case s.Exited():
+		say(term.Info, "failed with error code "+strconv.Itoa(s.ExitStatus())+".")
+		if s.ExitStatus() == rebootStatus {
+			return false, Exit(1) // it means something else
+		}
+		return false, Exit(s.ExitStatus())
+	case s.Signaled() && s.Signal() == unix.SIGINT:
+		say(term.Info, "has been shut down.")
+		return false, nil
+	case s.Signaled() && s.Signal() == unix.SIGHUP:
+		say(term.Info, "is being rebooted.")
+		return true, nil
+	case s.Signaled():
+		c.say(term.Err, name+" terminated by signal "+strings.TrimPrefix(unix.SignalName(s.Signal()), "SIG")+".")
+	default:
+		c.say(term.Err, name+" failed due to unknown reason.")
+	}
+	return false, Exit(1)
+}
+
+// cgroupRoot is where the unified hierarchy of cgroups is mounted.
+func cgroupRoot() string {
+	for _, p := range []string{"/sys/fs/cgroup", "/sys/fs/cgroup/unified"} {
+		var s unix.Statfs_t
+		if unix.Statfs(p, &s) == nil && s.Type == unix.CGROUP2_SUPER_MAGIC {
+			return p
+		}
+	}
+	return ""
+}
+
+// A cgroup is the one that a container is put into, below ours, if there can be one.
+type cgroup struct {
+	parent, path string
+}
+
+// newCgroup finds ours.
+func newCgroup(bool) *cgroup {
+	root := cgroupRoot()
+	data, err := os.ReadFile("/proc/self/cgroup")
+	if root == "" || err != nil {
+		return &cgroup{}
+	}
+	for line := range strings.Lines(string(data)) {
+		if own, ok := strings.CutPrefix(strings.TrimSpace(line), "0::"); ok {
+			return &cgroup{parent: path.Join(root, strings.TrimSuffix(own, "/supervisor"))}
+		}
+	}
+	return &cgroup{}
+}
+
+// owned are the files of a cgroup that whoever it is delegated to may write.
+var owned = [...]string{"", "cgroup.procs", "cgroup.threads", "cgroup.subtree_control", "cgroup.controllers", "cgroup.events", "cgroup.stat",
+	"memory.oom.group", "memory.reclaim"}
+
+// add puts a process into a cgroup of its own. Where none can be made, it stays in ours.
+func (g *cgroup) add(pid int, d *container.Container) error {
+	if g.parent == "" {
+		return nil
+	}
+	for i := range 100 {
+		name := "payload"
+		if i > 0 {
+			name += "-" + strconv.Itoa(pid)
+		}
+		p := path.Join(g.parent, name)
+		err := os.Mkdir(p, 0o755)
+		if errors.Is(err, os.ErrExist) && (unix.Rmdir(p) != nil || os.Mkdir(p, 0o755) != nil) {
+			continue // somebody else's, who is there
+		}
+		if err != nil && !errors.Is(err, os.ErrExist) {
+			return nil
+		}
+		g.path = p
+		break
+	}
+	if err := os.WriteFile(g.path+"/cgroup.procs", []byte(strconv.Itoa(pid)), 0); err != nil {
+		g.remove()
+		return nil
+	}
+	if d.Users != nil {
+		for _, f := range owned {
+			_ = os.Chown(path.Join(g.path, f), int(d.Users.Base), int(d.Users.Base))
+		}
+	}
+	return nil
+}
+
+// remove removes the cgroup with those that the container has made in it.
+func (g *cgroup) remove() {
+	if g.path != "" {
+		removeCgroup(g.path)
+		g.path = ""
+	}
+}
+
+func removeCgroup(p string) {
+	entries, _ := os.ReadDir(p)
+	for _, e := range entries {
+		if e.IsDir() {
+			removeCgroup(path.Join(p, e.Name()))
+		}
+	}
+	_ = unix.Rmdir(p)
+}
