@@ -40,17 +40,33 @@ func (c *Container) Start(h Hooks) (*Running, error) {
 		err error
 	}
 	done := make(chan result)
+	// The thread that builds the container has its root directory by the time the hook is called, so the hook is called here.
+	created, answered := make(chan int), make(chan error)
+	inside := Hooks{Created: func(pid int) error {
+		created <- pid
+		return <-answered
+	}}
 	go func() {
 		// The kernel kills the guardian when this thread ends, so it never does; it belongs to the container from here on.
 		runtime.LockOSThread()
-		r, err := c.start(h)
+		r, err := c.start(inside)
 		done <- result{r, err}
 		if err == nil {
 			select {}
 		}
 	}()
-	got := <-done
-	return got.r, got.err
+	for {
+		select {
+		case pid := <-created:
+			var err error
+			if h.Created != nil {
+				err = h.Created(pid)
+			}
+			answered <- err
+		case got := <-done:
+			return got.r, got.err
+		}
+	}
 }
 
 func (c *Container) start(h Hooks) (*Running, error) {
@@ -158,7 +174,14 @@ func (c *Container) launch(b *builder, r *Running, h Hooks) error {
 	}
 	ours := os.NewFile(uintptr(pair[0]), "payload")
 	defer ours.Close()
-	defer unix.Close(pair[1])
+	theirs := []int{pair[1]} // what the payload and the guardian are given
+	closeTheirs := func() {
+		for _, fd := range theirs {
+			unix.Close(fd)
+		}
+		theirs = nil
+	}
+	defer closeTheirs()
 	if err := unix.SetsockoptInt(pair[0], unix.SOL_SOCKET, unix.SO_PASSCRED, 1); err != nil {
 		return err
 	}
@@ -166,12 +189,13 @@ func (c *Container) launch(b *builder, r *Running, h Hooks) error {
 	if err := unix.Pipe2(report[:], unix.O_CLOEXEC); err != nil {
 		return err
 	}
+	theirs = append(theirs, report[1])
 	failed := os.NewFile(uintptr(report[0]), "report")
 	defer failed.Close()
 	if err := unix.Pipe2(status[:], unix.O_CLOEXEC); err != nil {
-		unix.Close(report[1])
 		return err
 	}
+	theirs = append(theirs, status[1])
 	r.status = os.NewFile(uintptr(status[0]), "status")
 	p := newPayload(c, b, pair[1], report[1])
 	g := guardian{payload: &p.program, namespaces: c.namespaces(), report: uintptr(report[1]), status: uintptr(status[1])}
@@ -180,9 +204,7 @@ func (c *Container) launch(b *builder, r *Running, h Hooks) error {
 	pid, e := g.start()
 	setSignals(old)
 	runtime.KeepAlive(p)
-	unix.Close(report[1])
-	unix.Close(status[1])
-	unix.Close(pair[1])
+	closeTheirs()
 	if e != 0 {
 		return fmt.Errorf("fork: %w", e)
 	}
@@ -231,10 +253,8 @@ func (c *Container) accompany(socket int, r *Running, h Hooks) error {
 			return err
 		}
 	}
-	if h.Created != nil {
-		if err := h.Created(pid); err != nil {
-			return err
-		}
+	if err := h.Created(pid); err != nil {
+		return err
 	}
 	return answer(socket)
 }
