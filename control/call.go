@@ -126,21 +126,12 @@ func (c *Call) warnProc() {
 		return
 	}
 	mark := ""
-	if c.emoji() {
+	if c.env.Emoji() {
 		mark = "⚠️ "
 	}
 	c.Log(term.Warning, mark+"/proc/ is not mounted. This is not a supported mode of operation. Please fix\n"+
 		"your invocation environment to mount /proc/ and /sys/ properly. Proceeding anyway.\n"+
 		"Your mileage may vary.")
-}
-
-// emoji tells whether messages may have pictures in them.
-func (c *Call) emoji() bool {
-	if b, ok := unit.Boolean(c.Getenv("SYSTEMD_EMOJI")); ok {
-		return b
-	}
-	t := c.Getenv("TERM")
-	return c.env.UTF8() && t != "" && t != "dumb" && t != "linux"
 }
 
 // A Mode is why unit files are worked on here instead of by the manager.

@@ -62,6 +62,15 @@ func (e Env) UTF8() bool {
 	return !said
 }
 
+// Emoji tells whether there may be pictures in messages.
+func (e Env) Emoji() bool {
+	if b, ok := unit.Boolean(e.Getenv("SYSTEMD_EMOJI")); ok {
+		return b
+	}
+	t := e.Getenv("TERM")
+	return e.UTF8() && t != "" && t != "dumb" && t != "linux"
+}
+
 // Colors tells whether output is coloured. An explicit SYSTEMD_COLORS comes first, then
 // NO_COLOR, then TERM, then whether both streams are terminals.
 func (e Env) Colors(terminals bool) bool {

@@ -98,6 +98,7 @@ func Open(cfg Config) (*Console, error) {
 	}
 	c.undo = append(c.undo, c.farewell)
 	c.output = append(c.output, cfg.Look.welcome()...)
+	c.input = append(c.input, cfg.Look.typed...)
 	return c, nil
 }
 
@@ -158,7 +159,10 @@ func (c *Console) farewell() {
 	}
 	var b []byte
 	if c.said != '\n' {
-		b = append(b, "\r\n"...)
+		if _, err := unix.IoctlGetTermios(c.out.fd, unix.TCGETS); err == nil {
+			b = append(b, '\r')
+		}
+		b = append(b, '\n')
 	}
 	if b = append(b, c.cfg.Look.farewell()...); len(b) > 0 {
 		_, _ = c.out.write(b)

@@ -15,7 +15,7 @@ import (
 )
 
 // limit is how long anything here may take on a busy machine.
-const limit = 15 * time.Second
+const limit = 60 * time.Second
 
 // devpts returns the root directory of a devpts file system that is mounted nowhere.
 func devpts(t *testing.T) int {
@@ -268,14 +268,14 @@ func TestLargeOutput(t *testing.T) {
 			t.Fatalf("%q", buf[:k])
 		}
 	}
-	if s.wait(t); n != size+2 { // and the end of the line
+	if s.wait(t); n != size+1 { // and the end of the line
 		t.Errorf("%d bytes", n)
 	}
 }
 
 func TestClosedTerminal(t *testing.T) {
 	sc := newScreen(t)
-	s := start(t, Config{In: sc.slave, Out: sc.slave}, `tty=$(tty); exec 9<.; echo one; exec <&- >&- 2>&-
+	s := start(t, Config{In: sc.slave, Out: sc.slave}, `exec 9<.; echo one; exec <&- >&- 2>&-
 n=0; while [ $n -lt 30 ]; do n=$((n+1)); sleep 0.01; done
 exec 0</proc/self/fd/9 && exit 4; exit 5`)
 	if r := s.wait(t); r != Ended {

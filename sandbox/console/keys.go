@@ -16,7 +16,7 @@ func (k *keys) scan(typed []byte, now time.Time, hotkey func(byte)) (kill bool) 
 	for _, b := range typed {
 		switch {
 		case b != escapeKey:
-			if k.count == 2 && b >= 'a' && b <= 'z' && hotkey != nil {
+			if k.count == 2 && b >= 'a' && b <= 'z' && now.Sub(k.first) <= time.Second && hotkey != nil {
 				hotkey(b)
 			}
 			k.count = 0
