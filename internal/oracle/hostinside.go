@@ -165,11 +165,12 @@ func makeDev(dev string) error {
 			return err
 		}
 	}
-	for _, m := range []mount{{"devpts", dev + "/pts", "devpts", "newinstance,ptmxmode=0666,mode=0620,gid=5"}, {"shm", dev + "/shm", "tmpfs", "mode=1777"}} {
+	pts := mount{"devpts", dev + "/pts", "devpts", "newinstance,ptmxmode=0666,mode=0620,gid=5"}
+	for _, m := range []mount{pts, {"shm", dev + "/shm", "tmpfs", "mode=1777"}} {
 		if err := os.Mkdir(m.target, 0o755); err != nil {
 			return err
 		}
-		if err := unix.Mount(m.source, m.target, m.kind, unix.MS_NOSUID|unix.MS_NODEV, m.options); err != nil {
+		if err := unix.Mount(m.source, m.target, m.kind, unix.MS_NOSUID|unix.MS_NOEXEC, m.options); err != nil {
 			return fmt.Errorf("mount %s: %w", m.source, err)
 		}
 	}
