@@ -58,8 +58,8 @@ func sources(t *testing.T) []source {
 var floors = [][]string{
 	{"cmd/ctl", "internal/demo", "internal/bench", "internal/difftest", "internal/managertest", "internal/spawntest/probe", "internal/house"},
 	{"control", "sandbox", "internal/oracle", "testdata"},
-	{"control/manager", "enable", "sandbox/console", "sandbox/copytree"},
-	{"detect", "sandbox/lock"},
+	{"control/manager", "enable", "sandbox/copytree"},
+	{"detect", "sandbox/console", "sandbox/lock"},
 	{"internal/cli"},
 	{"internal/term"},
 	{"internal/unit", "internal/tree", "internal/clock", "internal/sys"},

@@ -1,7 +1,6 @@
 package console
 
 import (
-	"crypto/rand"
 	"encoding/hex"
 	"os"
 	"strconv"
@@ -24,7 +23,7 @@ func NewContext(env term.Env, mode Mode, out, messages *os.File, machine string)
 		return nil
 	}
 	var id [16]byte
-	_, _ = rand.Read(id[:])
+	_, _ = unix.Getrandom(id[:], 0)
 	id[6], id[8] = id[6]&0x0f|0x40, id[8]&0x3f|0x80 // it is a UUID
 	return &Context{hex.EncodeToString(id[:]), machine}
 }
