@@ -51,11 +51,12 @@ func Main(argv []string) int {
 		env:    term.Env{Getenv: os.Getenv, LookUp: os.LookupEnv},
 		Where:  detect.New(os.Getenv),
 	}
-	c.log = term.Log{Err: os.Stderr, Out: os.Stdout, Env: c.env}
 	c.Name = "systemctl"
 	if len(argv) > 0 {
 		c.Name = argv[0]
 	}
+	c.log = term.Log{Err: os.Stderr, Out: os.Stdout, Env: c.env, Name: base(c.Name)}
+	c.log.Open()
 	err := c.run(argv)
 	c.stopAgents()
 	if err == errIntrospect {

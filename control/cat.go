@@ -176,7 +176,7 @@ func (w *catWriter) unit(name string, s source) error {
 // outdated says that these are other files than the manager has read.
 func (w *catWriter) outdated(name string) {
 	red, plain := "", ""
-	if w.paint.colors {
+	if w.paint.colors.On() {
 		red, plain = term.Red, term.Plain
 	}
 	w.flush()
@@ -204,7 +204,7 @@ func (w *catWriter) file(p string) error {
 		heading = shown + " -> " + w.paint.file(to, to)
 	}
 	w.WriteString(w.paint.color(pathColor, "# "+heading) + "\n")
-	if !w.paint.colors {
+	if !w.paint.colors.On() {
 		w.Write(data)
 		if len(data) > 0 && data[len(data)-1] != '\n' {
 			w.WriteByte('\n')

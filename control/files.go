@@ -93,7 +93,7 @@ func (c *Call) warnGlobal(names []string) {
 		return
 	}
 	defer t.Close()
-	ix, err := enable.Open(enable.Config{Tree: t, Scope: enable.Global, Getenv: c.Getenv})
+	ix, err := enable.Open(enable.Config{Tree: t, Scope: enable.Global, LookUp: c.env.LookUp})
 	if err != nil {
 		return
 	}
@@ -146,7 +146,7 @@ func (c *Call) open() (*tree.Tree, *enable.Index, error) {
 		return nil, nil, err
 	}
 	t.ShowAs(strings.TrimSuffix(c.Opt.Root, "/"))
-	ix, err := enable.Open(enable.Config{Tree: t, Scope: c.Opt.Scope, Getenv: c.Getenv})
+	ix, err := enable.Open(enable.Config{Tree: t, Scope: c.Opt.Scope, LookUp: c.env.LookUp})
 	if err != nil {
 		t.Close()
 		return nil, nil, err

@@ -72,7 +72,7 @@ func (j *journalReader) start(c *Call, args []string) bool {
 	j.cmd.Stdout, j.cmd.Env = &j.out, append(os.Environ(), "COLUMNS="+strconv.Itoa(j.columns))
 	if c.Getenv("SYSTEMD_COLORS") == "" {
 		colors := "0"
-		if c.colors() {
+		if c.colors().On() {
 			colors = "1"
 		}
 		j.cmd.Env = append(j.cmd.Env, "SYSTEMD_COLORS="+colors)

@@ -59,7 +59,7 @@ func (l *listing) print(c *Call) {
 		case len(l.rows) == 0:
 			color = term.Red
 		}
-		out += "\n" + t.Paint(color, count) + "\n"
+		out += "\n" + t.Colors.Paint(color, count) + "\n"
 		if l.partial && !c.Opt.All {
 			out += "Pass --all to see loaded but inactive " + l.what + ", too.\n"
 		}

@@ -45,7 +45,7 @@ func listJobs(c *Call) error {
 	}
 	out := t.String()
 	if legend {
-		out += "\n" + t.Paint(term.Bold, decimal64(uint64(len(jobs)))+" jobs listed") + ".\n"
+		out += "\n" + t.Colors.Paint(term.Bold, decimal64(uint64(len(jobs)))+" jobs listed") + ".\n"
 	}
 	c.page(out)
 	return nil
@@ -56,7 +56,7 @@ func noJobs(c *Call) string {
 	if len(c.Args) > 0 {
 		what = "No jobs listed."
 	}
-	return c.newTable().Paint(term.Green, what) + "\n"
+	return c.colors().Paint(term.Green, what) + "\n"
 }
 
 // otherJobs are the rows of the jobs that wait for a job, and of those that it waits for, as far as the options ask.

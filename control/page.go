@@ -16,7 +16,7 @@ import (
 // it off; what else they say is trusted only if SYSTEMD_PAGERSECURE is set. In secure mode it is less(1),
 // which LESSSECURE keeps from running other programs.
 func (c *Call) pager() []string {
-	if c.Opt.NoPager || !term.IsTerminal(c.Stdout) || c.Getenv("TERM") == "dumb" {
+	if c.Opt.NoPager || !term.IsTerminal(c.Stdout) || c.env.Dumb() {
 		return nil
 	}
 	_, trusted := unit.Boolean(c.Getenv("SYSTEMD_PAGERSECURE"))

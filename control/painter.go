@@ -10,29 +10,27 @@ import (
 
 // A painter writes text as the terminal takes it: coloured, linked, in ASCII.
 type painter struct {
-	colors, utf8 bool
-	host         string // of the machine, which a file's address names; "" without links
+	colors term.Colors
+	utf8   bool
+	host   string // of the machine, which a file's address names; "" without links
 }
 
 func (c *Call) painter() painter {
 	p := painter{colors: c.colors(), utf8: c.env.UTF8()}
-	if p.colors && c.urlify() {
+	if p.colors.On() && c.urlify() {
 		p.host, _ = os.Hostname()
 	}
 	return p
 }
 
-// colors tells whether standard output is coloured.
-func (c *Call) colors() bool {
+// colors tells how standard output is coloured.
+func (c *Call) colors() term.Colors {
 	return c.env.Colors(term.IsTerminal(c.Stdout) && term.IsTerminal(c.Stderr))
 }
 
 // color writes text in a colour, or as it is.
 func (p painter) color(color, text string) string {
-	if color == "" || !p.colors {
-		return text
-	}
-	return color + text + term.Plain
+	return p.colors.Paint(color, text)
 }
 
 // glyph writes a sign as the locale allows.
@@ -90,5 +88,5 @@ func (c *Call) urlify() bool {
 	if ok {
 		return b
 	}
-	return c.Getenv("TERM") != "dumb"
+	return !c.env.Dumb()
 }

@@ -148,13 +148,10 @@ func unitColors(u manager.Unit) unitColor {
 }
 
 // unitLegend explains the columns, counts the units and says where the others are.
-func (c *Call) unitLegend(n int, jobs, colors bool) string {
+func (c *Call) unitLegend(n int, jobs bool, colors term.Colors) string {
 	var b strings.Builder
 	line := func(color, text string) {
-		if colors {
-			text = color + text + term.Plain
-		}
-		b.WriteString(text + "\n")
+		b.WriteString(colors.Paint(color, text) + "\n")
 	}
 	b.WriteString("\n")
 	if n > 0 {
@@ -177,12 +174,8 @@ func (c *Call) unitLegend(n int, jobs, colors bool) string {
 		line(color, count)
 		line(term.Grey, others)
 	case len(c.Opt.States) == 0:
-		if colors {
-			count = color + count + term.Plain + " " + term.Grey + "Pass --all to see loaded but inactive units, too.\x1b[0m"
-		} else {
-			count += " Pass --all to see loaded but inactive units, too."
-		}
-		b.WriteString(count + "\n")
+		b.WriteString(colors.Paint(color, count) + " ")
+		line(term.Grey, "Pass --all to see loaded but inactive units, too.")
 		line(term.Grey, others)
 	default:
 		line(color, count)

@@ -22,7 +22,12 @@ const (
 type Config struct {
 	Tree   *tree.Tree
 	Scope  Scope
-	Getenv func(string) string // SYSTEMD_UNIT_PATH, HOME, XDG_*, SYSTEMD_OS_RELEASE
+	LookUp func(string) (string, bool) // SYSTEMD_UNIT_PATH, HOME, XDG_*, SYSTEMD_OS_RELEASE
+}
+
+func (cfg Config) getenv(name string) string {
+	v, _ := cfg.LookUp(name)
+	return v
 }
 
 // Flags modify a request, as the options of the same names in systemctl(1).

@@ -1,7 +1,10 @@
 package enable
 
 import (
+	"os"
+	"os/user"
 	"path"
+	"strconv"
 	"strings"
 	"syscall"
 )
@@ -54,30 +57,30 @@ func newSearchPath(cfg Config, split bool) (*SearchPath, error) {
 			return nil, syscall.EINVAL
 		}
 		var err error
-		if dirs, err = sp.user(cfg.Getenv); err != nil {
+		if dirs, err = sp.user(cfg.getenv); err != nil {
 			return nil, err
 		}
 	}
-	dirs, err := fromEnvironment(cfg.Getenv("SYSTEMD_UNIT_PATH"), dirs)
-	if err != nil {
-		return nil, err
+	if value, set := cfg.LookUp("SYSTEMD_UNIT_PATH"); set {
+		var err error
+		if dirs, err = fromEnvironment(value, dirs); err != nil {
+			return nil, err
+		}
 	}
 	sp.Dirs = unique(dirs)
 	return sp, nil
 }
 
 // user lists the directories of the calling user's manager. The runtime ones
-// are there only when XDG_RUNTIME_DIR is set.
+// are there only when XDG_RUNTIME_DIR is set. Variables that
+// name no absolute path are as if they were not set.
 func (sp *SearchPath) user(getenv func(string) string) ([]string, error) {
 	home := func(variable, below string) (string, error) {
-		if d := getenv(variable); d != "" {
-			return d, nil
+		if d := getenv(variable); strings.HasPrefix(d, "/") {
+			return path.Clean(d), nil
 		}
-		h := getenv("HOME")
-		if h == "" {
-			return "", syscall.ENXIO
-		}
-		return path.Join(h, below), nil
+		h, err := homeDir(getenv("HOME"))
+		return path.Join(h, below), err
 	}
 	config, err := home("XDG_CONFIG_HOME", ".config")
 	if err != nil {
@@ -92,6 +95,9 @@ func (sp *SearchPath) user(getenv func(string) string) ([]string, error) {
 
 	var dirs []string
 	rt := getenv("XDG_RUNTIME_DIR")
+	if !strings.HasPrefix(rt, "/") {
+		rt = ""
+	}
 	add := func(ds ...string) { dirs = append(dirs, ds...) }
 	addRuntime := func(ds ...string) {
 		if rt != "" {
@@ -99,7 +105,7 @@ func (sp *SearchPath) user(getenv func(string) string) ([]string, error) {
 		}
 	}
 	if rt != "" {
-		rt += "/systemd/"
+		rt = path.Clean(rt) + "/systemd/"
 		sp.Runtime = rt + "user"
 		sp.control[1] = rt + "user.control"
 		sp.transient = rt + "transient"
@@ -124,11 +130,26 @@ func (sp *SearchPath) user(getenv func(string) string) ([]string, error) {
 	return dirs, nil
 }
 
+// homeDir is the calling user's home: what HOME says if that is an absolute path, or else what passwd(5) says.
+func homeDir(said string) (string, error) {
+	if strings.HasPrefix(said, "/") {
+		return said, nil
+	}
+	if os.Getuid() == 0 {
+		return "/root", nil
+	}
+	u, err := user.LookupId(strconv.Itoa(os.Getuid()))
+	if err != nil || !strings.HasPrefix(u.HomeDir, "/") {
+		return "", syscall.ENXIO
+	}
+	return u.HomeDir, nil
+}
+
 // fromEnvironment applies SYSTEMD_UNIT_PATH: it replaces the list, and a
-// trailing colon stands for the defaults. Another empty entry is an error.
+// trailing colon stands for the defaults. Another empty entry is an error; with nothing at all there are no directories.
 func fromEnvironment(value string, defaults []string) ([]string, error) {
 	if value == "" {
-		return defaults, nil
+		return nil, nil
 	}
 	value, withDefaults := strings.CutSuffix(value, ":")
 	var dirs []string
@@ -156,8 +177,8 @@ func list(value, fallback string) []string {
 	}
 	var l []string
 	for d := range strings.SplitSeq(value, ":") {
-		if strings.HasPrefix(d, "/") {
-			l = append(l, path.Clean(d))
+		if d != "" {
+			l = append(l, path.Clean(absolute(d)))
 		}
 	}
 	return l

@@ -114,7 +114,7 @@ func (ix *Index) machineID() (string, error) {
 // osRelease reads os-release(5) of the tree. SYSTEMD_OS_RELEASE names another file of it.
 func (ix *Index) osRelease(name string) (string, error) {
 	files := []string{"/etc/os-release", "/usr/lib/os-release"}
-	if f := ix.cfg.Getenv("SYSTEMD_OS_RELEASE"); f != "" {
+	if f := ix.cfg.getenv("SYSTEMD_OS_RELEASE"); f != "" {
 		files = []string{f}
 	}
 	for _, f := range files {

@@ -32,7 +32,8 @@ func (e Exit) Error() string { return "exit status" }
 // Main is systemd-nspawn called with argv, or `ctl spawn`; it returns the exit status.
 func Main(argv []string) int {
 	c := &Call{Name: path.Base(argv[0]), env: term.Env{Getenv: os.Getenv, LookUp: os.LookupEnv}}
-	c.log = term.Log{Err: os.Stderr, Out: os.Stdout, Env: c.env}
+	c.log = term.Log{Err: os.Stderr, Out: os.Stdout, Env: c.env, Name: c.Name}
+	c.log.Open()
 	c.Opt = defaults()
 	err := c.run(argv[1:])
 	if exit, ok := errors.AsType[Exit](err); ok {

@@ -20,7 +20,7 @@ type Table struct {
 	Last []bool
 	// Joined has the colour of a cell in the gap after it too, and in the line below it.
 	Joined bool
-	Colors bool
+	Colors Colors
 	Width  int // of the terminal; 0: lines are as long as they are
 	ASCII  bool
 }
@@ -151,8 +151,14 @@ func (t *Table) line(b *strings.Builder, cells []Cell, widths []int, under strin
 // sequences are what begins a cell and the gap after it.
 func (t *Table) sequences(color, under string) (cell, gap string) {
 	switch {
-	case !t.Colors:
+	case !t.Colors.On():
 		return "", ""
+	}
+	color = t.Colors.Sequence(color)
+	if !t.Colors.underlines {
+		under = ""
+	}
+	switch {
 	case under == "" && t.Joined:
 		return color, color
 	case under == "":
@@ -188,14 +194,6 @@ func Width(s string) int {
 		}
 	}
 	return n
-}
-
-// Paint writes a line below the table in a colour.
-func (t *Table) Paint(color, text string) string {
-	if !t.Colors || color == "" {
-		return text
-	}
-	return color + text + Plain
 }
 
 func wide(s string) int {

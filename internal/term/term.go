@@ -67,42 +67,5 @@ func (e Env) Emoji() bool {
 	if b, ok := unit.Boolean(e.Getenv("SYSTEMD_EMOJI")); ok {
 		return b
 	}
-	t := e.Getenv("TERM")
-	return e.UTF8() && t != "" && t != "dumb" && t != "linux"
+	return e.UTF8() && !e.Dumb() && e.Getenv("TERM") != "linux"
 }
-
-// Colors tells whether output is coloured. An explicit SYSTEMD_COLORS comes first, then
-// NO_COLOR, then TERM, then whether both streams are terminals.
-func (e Env) Colors(terminals bool) bool {
-	switch v := e.Getenv("SYSTEMD_COLORS"); v {
-	case "16", "256", "24bit":
-		return true
-	case "auto-16", "auto-256", "auto-24bit":
-		return terminals && e.Getenv("TERM") != "dumb"
-	default:
-		if b, ok := unit.Boolean(v); ok {
-			return b
-		}
-	}
-	if _, set := e.LookUp("NO_COLOR"); set {
-		return false
-	}
-	if t := e.Getenv("TERM"); t == "" || t == "dumb" {
-		return false
-	}
-	return terminals
-}
-
-// The escape sequences of the reference; yellow and grey come twice, the second form for terminals that have 256 colours.
-const (
-	Red    = "\x1b[0;1;31m"
-	Green  = "\x1b[0;1;32m"
-	Yellow = "\x1b[0;1;33m\x1b[0;1;38:5:185m"
-	Bold   = "\x1b[0;1;39m"
-	Grey   = "\x1b[0;90m\x1b[0;38:5:245m"
-	Plain  = "\x1b[0m"
-
-	underline     = "\x1b[4m"               // of headers
-	underlineRow  = "\x1b[0;4m"             // of rows
-	underlineGrey = "\x1b[4m\x1b[58:5:245m" // of rows, for terminals that have 256 colours
-)

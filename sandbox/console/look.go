@@ -23,7 +23,7 @@ type Look struct {
 // no colours, there is no look.
 func LookOf(env term.Env, mode Mode, in, out, messages *os.File, background *string, machine, host string) Look {
 	var l Look
-	if mode == Passive || mode == Pipe || !env.Colors(term.IsTerminal(out) && term.IsTerminal(messages)) {
+	if mode == Passive || mode == Pipe || !env.Colors(term.IsTerminal(out) && term.IsTerminal(messages)).On() {
 		return l
 	}
 	l.Reset = true
