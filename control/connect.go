@@ -2,6 +2,7 @@ package control
 
 import (
 	"errors"
+	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -37,6 +38,7 @@ func (c *Call) dial(full bool) (*manager.Conn, error) {
 		c.Log(term.Err, "System has not been booted with systemd as init system (PID 1). Can't operate.")
 		return nil, c.connectFailed(syscall.EHOSTDOWN)
 	}
+	debug.SetGCPercent(collectPercent)
 	conn, err := manager.Dial(manager.Target{User: c.Opt.Scope == enable.User, Transport: c.Opt.Transport, Remote: c.Opt.Remote,
 		Full: full, Getenv: c.Getenv})
 	if err != nil {
@@ -52,6 +54,9 @@ func (c *Call) dial(full bool) (*manager.Conn, error) {
 	}
 	return conn, nil
 }
+
+// collectPercent lets 16 MiB of replies come together before the garbage collector starts: most calls are over before.
+const collectPercent = 400
 
 // A connection is one that a call has made.
 type connection struct {

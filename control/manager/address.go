@@ -2,7 +2,6 @@ package manager
 
 import (
 	"errors"
-	"net"
 	"os"
 	"strconv"
 	"strings"
@@ -63,7 +62,7 @@ func dialUser(t Target) (*Conn, error) {
 }
 
 func dialPath(path string, bus bool) (*Conn, error) {
-	s, err := net.DialUnix("unix", nil, &net.UnixAddr{Name: path, Net: "unix"})
+	s, err := dialSocket(path)
 	if err != nil {
 		return nil, err
 	}
@@ -77,19 +76,11 @@ func dialPath(path string, bus bool) (*Conn, error) {
 }
 
 // trusted tells whether who listens on a manager's own socket is root or us. On a bus the bus sees to that.
-func trusted(s *net.UnixConn) error {
-	raw, err := s.SyscallConn()
-	if err != nil {
-		return err
-	}
-	var peer *unix.Ucred
-	var failed error
-	if err := raw.Control(func(fd uintptr) { peer, failed = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED) }); err != nil {
-		return err
-	}
+func trusted(s *socket) error {
+	peer, err := unix.GetsockoptUcred(s.fd, unix.SOL_SOCKET, unix.SO_PEERCRED)
 	switch {
-	case failed != nil:
-		return failed
+	case err != nil:
+		return err
 	case peer.Pid <= 0:
 		return syscall.ENODATA // of another PID namespace
 	case peer.Uid != 0 && int(peer.Uid) != os.Geteuid():

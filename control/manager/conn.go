@@ -31,7 +31,7 @@ type Conn struct {
 	// Timeout is how long a call may take; 0 is for ever.
 	Timeout time.Duration
 
-	socket  io.ReadWriteCloser
+	socket  *socket
 	bus     bool   // a bus, not a peer
 	program bool   // reached through a program's standard input and output
 	sasl    bool   // whether the handshake's answer is still to come
@@ -72,7 +72,7 @@ type Ticket struct {
 }
 
 // newConn speaks over a socket, of which the other end is a bus or a peer.
-func newConn(socket io.ReadWriteCloser, bus bool) *Conn {
+func newConn(socket *socket, bus bool) *Conn {
 	c := &Conn{socket: socket, bus: bus, sasl: true, Timeout: 25 * time.Second}
 	uid := strconv.Itoa(os.Geteuid())
 	hex := make([]byte, 0, 2*len(uid))
@@ -146,9 +146,7 @@ func (c *Conn) write(m []byte) error {
 	}
 	if c.sasl {
 		// A manager does not look again at what it read together with BEGIN.
-		if err := c.deadline(c.patience()); err != nil {
-			return err
-		}
+		c.socket.deadline = c.patience()
 		if err := c.handshake(); err != nil {
 			return c.fail(err)
 		}
@@ -249,24 +247,12 @@ func (c *Conn) patience() time.Time {
 	return time.Now().Add(90 * time.Second)
 }
 
-// deadline sets until when reading may take, where the socket can have one.
-func (c *Conn) deadline(at time.Time) error {
-	if s, ok := c.socket.(interface{ SetReadDeadline(time.Time) error }); ok {
-		if err := s.SetReadDeadline(at); err != nil {
-			return c.fail(err)
-		}
-	}
-	return nil
-}
-
 // receive reads one message and puts it where it belongs.
 func (c *Conn) receive(deadline time.Time) error {
 	if c.failed != nil {
 		return c.failed
 	}
-	if err := c.deadline(deadline); err != nil {
-		return err
-	}
+	c.socket.deadline = deadline
 	m, err := c.next()
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):

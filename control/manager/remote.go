@@ -2,7 +2,6 @@ package manager
 
 import (
 	"errors"
-	"net"
 	"os"
 	"os/exec"
 	"os/user"
@@ -81,20 +80,15 @@ func dialProgram(name string, args ...string) (*Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	ours, theirs := os.NewFile(uintptr(ends[0]), "program"), os.NewFile(uintptr(ends[1]), "program")
+	theirs := os.NewFile(uintptr(ends[1]), "program")
 	defer theirs.Close()
-	defer ours.Close()
-	socket, err := net.FileConn(ours)
-	if err != nil {
-		return nil, err
-	}
 	cmd := exec.Command(name, args...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = theirs, theirs, os.Stderr
 	// That it could not be started shows as a connection without another end, as with the reference.
 	if cmd.Start() == nil {
 		go func() { _ = cmd.Wait() }()
 	}
-	c := newConn(socket, true)
+	c := newConn(&socket{fd: ends[0]}, true)
 	c.program = true
 	return c, nil
 }

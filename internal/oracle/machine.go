@@ -24,7 +24,8 @@ import (
 type Machine struct {
 	Name   string
 	leader int    // the PID of its PID 1
-	group  string // its cgroup, below the root of each hierarchy
+	dir    string // what it is made of
+	group  string // its cgroup, of its own because systemd-nspawn would use the same one for all
 	shell  *os.File
 	ended  chan struct{}
 	exit   int // the status of systemd-nspawn(1), once it has ended
@@ -75,47 +76,68 @@ func BootTree(t testing.TB, tree, files string) *Machine {
 	NeedRoot(t, "booting a container")
 	_, err := installPackage("systemd-nspawn", "systemd-container")
 	Require(t, err)
+	_, err = cgroupTop()
+	Require(t, err)
+	m, err := Start(tree, files)
+	if err != nil {
+		t.Fatalf("boot: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := m.End(); err != nil {
+			t.Errorf("end the machine: %v", err)
+		}
+	})
+	return m
+}
+
+// Start is BootTree outside of a test: End is to be called.
+func Start(tree, files string) (_ *Machine, err error) {
+	if _, err := installPackage("systemd-nspawn", "systemd-container"); err != nil {
+		return nil, err
+	}
 	bin, err := Ctl()
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	top, err := cgroupTop()
-	Require(t, err)
+	if err != nil {
+		return nil, err
+	}
 	dir, err := os.MkdirTemp("", "ctl-machine-")
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	m := &Machine{Name: strings.ReplaceAll(filepath.Base(dir), "ctl-machine-", "ctl")}
-	m.group = filepath.Base(dir)
+	m := &Machine{Name: strings.ReplaceAll(filepath.Base(dir), "ctl-machine-", "ctl"), dir: dir, group: filepath.Join(top, filepath.Base(dir))}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, m.End())
+		}
+	}()
 	if files == "" {
 		files = dir + "/files"
 	}
-	for _, d := range []string{"/memory", "/files"} {
-		if err := os.Mkdir(dir+d, 0o755); err != nil {
-			t.Fatal(err)
+	for _, d := range []string{dir + "/memory", dir + "/files", m.group} {
+		if err := os.Mkdir(d, 0o755); err != nil {
+			return nil, err
 		}
 	}
 	m.env = append(os.Environ(), "MEMORY="+dir+"/memory", "TREE="+tree, "FILES="+files, "CTL="+bin, "NAME="+m.Name,
 		"SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1", "NOTIFY_SOCKET="+dir+"/notify", "SHELL_UNIT="+shellUnit)
-	if err := m.boot(t, top, dir); err != nil {
-		t.Fatalf("boot: %v", err)
-	}
-	return m
+	return m, m.boot()
 }
 
-func (m *Machine) boot(t testing.TB, top, dir string) error {
-	notify, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Net: "unixgram", Name: dir + "/notify"})
+func (m *Machine) boot() error {
+	notify, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Net: "unixgram", Name: m.dir + "/notify"})
 	if err != nil {
 		return err
 	}
 	defer notify.Close()
-	group, err := m.makeGroup(t, top)
+	group, err := os.Open(m.group)
 	if err != nil {
 		return err
 	}
 	defer group.Close()
-	log, err := os.OpenFile(dir+"/log", os.O_CREATE|os.O_RDWR, 0o600)
+	log, err := os.OpenFile(m.dir+"/log", os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return err
 	}
@@ -138,30 +160,12 @@ func (m *Machine) boot(t testing.TB, top, dir string) error {
 		notify.Close() // nobody will write
 		close(m.ended)
 	}()
-	t.Cleanup(func() { m.end(t, top) })
 	if err := m.await(notify); err != nil {
-		said, _ := os.ReadFile(dir + "/log")
+		said, _ := os.ReadFile(m.dir + "/log")
 		return fmt.Errorf("%w: %s", err, tail(said))
 	}
-	m.shell, err = os.Open(filepath.Join(top, m.group, "payload/system.slice/shell.service"))
+	m.shell, err = os.Open(filepath.Join(m.group, "payload/system.slice/shell.service"))
 	return err
-}
-
-// makeGroup makes a cgroup for the machine, for systemd-nspawn would use the same one for all.
-func (m *Machine) makeGroup(t testing.TB, top string) (*os.File, error) {
-	path := filepath.Join(top, m.group)
-	if err := os.Mkdir(path, 0o755); err != nil {
-		return nil, err
-	}
-	// Where there are hierarchies of the first kind, systemd-nspawn makes the same directories in systemd's.
-	t.Cleanup(func() {
-		for _, p := range []string{path, filepath.Join("/sys/fs/cgroup/systemd", m.group)} {
-			if err := removeGroup(p); err != nil {
-				t.Errorf("remove cgroup: %v", err)
-			}
-		}
-	})
-	return os.Open(path)
 }
 
 // await reads what systemd-nspawn tells: who is PID 1, and that it has started all.
@@ -203,19 +207,22 @@ func (m *Machine) Ended(t testing.TB) int {
 	return m.exit
 }
 
-// end kills all processes of the machine and waits until they are gone.
-func (m *Machine) end(t testing.TB, top string) {
-	group := filepath.Join(top, m.group)
-	if err := os.WriteFile(group+"/cgroup.kill", []byte("1"), 0); err != nil {
-		t.Errorf("kill the machine: %v", err)
+// End kills all processes of the machine, waits until they are gone, and removes what it was made of.
+func (m *Machine) End() error {
+	var err error
+	if m.ended != nil {
+		err = os.WriteFile(m.group+"/cgroup.kill", []byte("1"), 0)
+		<-m.ended
+		err = errors.Join(err, awaitEmpty(m.group))
 	}
-	<-m.ended
 	if m.shell != nil {
 		m.shell.Close()
 	}
-	if err := awaitEmpty(group); err != nil {
-		t.Errorf("end the machine: %v", err)
+	// Where there are hierarchies of the first kind, systemd-nspawn makes the same directories in systemd's.
+	for _, p := range []string{m.group, filepath.Join("/sys/fs/cgroup/systemd", filepath.Base(m.group))} {
+		err = errors.Join(err, removeGroup(p))
 	}
+	return errors.Join(err, os.RemoveAll(m.dir))
 }
 
 // awaitEmpty waits until no process is in a cgroup, of which the kernel tells by an exceptional condition (cgroups(7)).

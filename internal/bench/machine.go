@@ -1,0 +1,72 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"ctl/internal/oracle"
+)
+
+// trivial is a service that does next to nothing.
+const trivial = `[Service]
+Type=oneshot
+ExecStart=/bin/true
+`
+
+// runBooted boots a container and has a copy of this program measure there: through a door such as nsenter(1) each run
+// would take longer than what is measured.
+func runBooted() (err error) {
+	tree, err := oracle.Tree()
+	if err != nil {
+		return err
+	}
+	files, err := os.MkdirTemp("", "ctl-bench-files-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(files)
+	self, err := os.ReadFile("/proc/self/exe")
+	if err != nil {
+		return err
+	}
+	units := files + "/etc/systemd/system"
+	if err := os.MkdirAll(units, 0o755); err != nil {
+		return err
+	}
+	if err := os.WriteFile(files+"/bench", self, 0o755); err != nil {
+		return err
+	}
+	if err := os.WriteFile(units+"/trivial.service", []byte(trivial), 0o644); err != nil {
+		return err
+	}
+	m, err := oracle.Start(tree, files)
+	if err != nil {
+		return fmt.Errorf("boot: %w", err)
+	}
+	defer func() { err = errors.Join(err, m.End()) }()
+	cmd := m.Command("exec /bench -inside")
+	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+	return cmd.Run()
+}
+
+// runInside measures the verbs that ask the manager, in a container.
+func runInside() error {
+	b := bench{ref: oracle.Installed("/usr/bin/systemctl"), ctl: oracle.Installed("/ctl/systemctl")}
+	fmt.Println("a booted container")
+	for _, r := range []row{
+		{"is-active", []string{"is-active", "shell.service"}, nil, 100, 1},
+		{"show", []string{"show", "shell.service"}, nil, 100, 1},
+		{"list-units", []string{"list-units"}, nil, 100, 1},
+		{"status", []string{"status", "shell.service"}, nil, 100, 1},
+		{"start", []string{"start", "trivial.service"}, nil, 50, 1},
+		{"show '*'", []string{"show", "*"}, nil, 30, 0.7},
+		{"list-units --all", []string{"list-units", "--all"}, nil, 100, 0.7},
+		{"status --all", []string{"status", "--all"}, nil, 30, 0},
+	} {
+		if _, err := b.compare(r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
