@@ -65,6 +65,19 @@ func (c *Call) startJournal(p unitProperties) *journalReader {
 	return j
 }
 
+// startJournal starts reading what a unit has logged, unless it is clear that there is nothing.
+func (w *statusWriter) startJournal(p unitProperties) *journalReader {
+	if w.c.journalLines() > 0 && w.c.scopeName() == "system" && p.text("LogNamespace") == "" {
+		if w.index == nil {
+			w.index = openJournals()
+		}
+		if !w.index.names(p.text("Id")) {
+			return &journalReader{}
+		}
+	}
+	return w.c.startJournal(p)
+}
+
 // start starts journalctl(1) for what this boot has logged.
 func (j *journalReader) start(c *Call, args []string) bool {
 	args = append([]string{"--quiet", "--boot", "--no-pager"}, args...)
@@ -82,7 +95,7 @@ func (j *journalReader) start(c *Call, args []string) bool {
 
 // wait returns the lines, and whether some had to be shortened.
 func (j *journalReader) wait() (text string, ellipsized bool) {
-	if j == nil {
+	if j == nil || j.cmd == nil {
 		return "", false
 	}
 	_ = j.cmd.Wait() // what it could not read is missing, as with the reference
@@ -109,7 +122,7 @@ func visibleWidth(s string) int {
 
 // cancel ends reading what nobody wants.
 func (j *journalReader) cancel() {
-	if j != nil {
+	if j != nil && j.cmd != nil {
 		_ = j.cmd.Process.Kill()
 		_ = j.cmd.Wait()
 	}
@@ -134,9 +147,13 @@ func (w *statusWriter) recorded(p unitProperties) bool {
 	if w.c.scopeName() == "user" || p.text("LogNamespace") != "" {
 		return false
 	}
-	daemon, err := w.m.Property(manager.UnitPath("systemd-journald.service"), manager.UnitInterface, "ActiveEnterTimestampMonotonic")
-	since, ok := daemon.Value.(uint64)
-	if err != nil || !ok || since == 0 || since > p.number("InactiveExitTimestampMonotonic") {
+	if w.journald == nil {
+		// What cannot be asked for is 0.
+		daemon, _ := w.m.Property(manager.UnitPath("systemd-journald.service"), manager.UnitInterface, "ActiveEnterTimestampMonotonic")
+		since, _ := daemon.Value.(uint64)
+		w.journald = &since
+	}
+	if *w.journald == 0 || *w.journald > p.number("InactiveExitTimestampMonotonic") {
 		return false
 	}
 	files, _ := filepath.Glob("/var/log/journal/*/system.journal") // the pattern is good

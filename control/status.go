@@ -50,6 +50,8 @@ type statusWriter struct {
 	objects    []term.Value // instead of pages
 	ellipsized bool         // a line of a journal was
 	firstEntry *uint64      // when the journal of this boot begins, once that was asked for
+	journald   *uint64      // when its daemon was started, likewise
+	index      *journalIndex
 }
 
 // fails remembers the status of the first unit that is not active.
@@ -163,7 +165,7 @@ func (w *statusWriter) answer(u *shownUnit, q manager.Call, reply []any, err err
 		name, _ := q.Args[1].(string)
 		u.properties[name] = manager.Value(reply).Value
 		if name == "InactiveExitTimestampMonotonic" {
-			u.journal = w.c.startJournal(u.properties)
+			u.journal = w.startJournal(u.properties)
 		}
 	case "GetAll":
 		if err != nil {
@@ -173,7 +175,7 @@ func (w *statusWriter) answer(u *shownUnit, q manager.Call, reply []any, err err
 		u.properties = manager.PropertyMap(reply)
 		if u.journal == nil || u.properties.text("LogNamespace") != "" {
 			u.journal.cancel()
-			u.journal = w.c.startJournal(u.properties)
+			u.journal = w.startJournal(u.properties)
 		}
 		return true, nil
 	}
