@@ -69,6 +69,9 @@ func (c *Conn) next() (*dbus.Message, error) {
 	}
 	header := whole[16 : 16+fields]
 	keepOrder(header, order)
+	if m := plainReply(whole, header); m != nil {
+		return m, nil
+	}
 	m, err := dbus.DecodeMessage(bytes.NewReader(whole))
 	if err != nil {
 		return damaged(dbus.Type(whole[1]), header, order), nil
@@ -84,7 +87,7 @@ type spoiled string
 func damaged(kind dbus.Type, header []byte, order binary.ByteOrder) *dbus.Message {
 	m := &dbus.Message{Type: kind, Headers: map[dbus.HeaderField]dbus.Variant{}}
 	var signature string
-	eachField(header, order, func(code dbus.HeaderField, value []byte) {
+	eachField(header, order, func(code dbus.HeaderField, kind byte, value []byte) {
 		switch code {
 		case dbus.FieldReplySerial:
 			if len(value) == 4 {
@@ -121,7 +124,7 @@ func byteOrder(b byte) binary.ByteOrder {
 // keepOrder makes structures of the dictionary entries in the signature of a message. On
 // the wire both are alike, but godbus reads a dictionary into a map, which has no order.
 func keepOrder(header []byte, order binary.ByteOrder) {
-	eachField(header, order, func(code dbus.HeaderField, value []byte) {
+	eachField(header, order, func(code dbus.HeaderField, kind byte, value []byte) {
 		if code != dbus.FieldSignature {
 			return
 		}
@@ -136,11 +139,14 @@ func keepOrder(header []byte, order binary.ByteOrder) {
 	})
 }
 
-// eachField hands the bytes of the header's fields to f: of texts without their lengths.
+// eachField hands the types and bytes of the header's fields to f, of texts without their lengths, as far as they
+// can be read.
 // The header is an array that begins at an offset of 16 in its message.
-func eachField(header []byte, order binary.ByteOrder, f func(code dbus.HeaderField, value []byte)) {
+func eachField(header []byte, order binary.ByteOrder, f func(code dbus.HeaderField, kind byte, value []byte)) (complete bool) {
+	end, letters := 0, true
 	for i := 0; i+5 <= len(header); i = (i + 7) &^ 7 {
 		code, kind := dbus.HeaderField(header[i]), header[i+2]
+		letters = letters && header[i+1] == 1
 		i += 4 // the code, and a signature of one letter
 		n := 4
 		switch kind {
@@ -149,25 +155,27 @@ func eachField(header []byte, order binary.ByteOrder, f func(code dbus.HeaderFie
 			i++
 		case 's', 'o':
 			if i+4 > len(header) {
-				return
+				return false
 			}
 			length := order.Uint32(header[i:])
 			i += 4
 			if uint64(length) > uint64(len(header)) {
-				return
+				return false
 			}
 			n = int(length)
 		case 'u':
 		default:
-			return
+			return false
 		}
 		if i+n > len(header) {
-			return
+			return false
 		}
-		f(code, header[i:i+n])
+		f(code, kind, header[i:i+n])
 		i += n
 		if kind != 'u' {
 			i++ // the NUL
 		}
+		end = i
 	}
+	return letters && end == len(header)
 }
