@@ -14,9 +14,6 @@ import (
 
 // The options of verbs that need a manager: what is wrong with a value is said at once.
 
-// accept is for options that belong to verbs that are not there yet.
-func accept(*Call, string) error { return nil }
-
 func setJobMode(c *Call, v string) error          { c.Opt.JobMode = v; return nil }
 func setModeFail(c *Call, _ string) error         { return setJobMode(c, "fail") }
 func setModeIrreversible(c *Call, _ string) error { return setJobMode(c, "replace-irreversibly") }

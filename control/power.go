@@ -115,13 +115,19 @@ func (c *Call) end(a powerAction) error {
 	if err := c.nextBoot(); err != nil {
 		return err
 	}
-	if a.verb == "kexec" && !kexecLoaded() {
-		return cli.Usage("No kexec kernel loaded and autodetection failed.\nAutomatic loading works only on systems booted with EFI.")
+	if a.verb == "kexec" {
+		if err := c.loadKernel(); err != nil && c.Opt.Force == 0 {
+			return err
+		} else if err != nil {
+			c.Log(term.Err, err.Error())
+			c.Log(term.Notice, "Failed to load kexec kernel, continuing without.")
+		}
 	}
 	if a.verb == "reboot" && c.Opt.RebootArgument != "" {
 		c.writeRebootArgument()
 	}
-	if c.Opt.When != 0 && !a.sleeps {
+	// What is forced happens now, whatever the time that was given; only a soft reboot waits.
+	if c.Opt.When != 0 && !a.sleeps && (c.Opt.Force == 0 || a.verb == "soft-reboot") {
 		return failed(c.schedule(a.verb, c.Opt.When))
 	}
 	if c.Opt.Force == 0 || a.now == "" {

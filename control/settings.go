@@ -66,6 +66,8 @@ type Settings struct {
 	Firmware       bool   // the firmware shows its menu at the next boot
 	LoaderMenu     uint64 // for how long the boot loader shows its, microseconds, 0 for not
 	LoaderEntry    string
+	KernelCmdline  string // for the kernel that kexec loads, after that of its entry
+	ReuseCmdline   bool   // so is the one of now
 }
 
 // Tristate is a switch that may not have been touched.

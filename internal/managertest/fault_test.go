@@ -18,8 +18,12 @@ type fault struct {
 	silent, nonsense bool
 }
 
+// asked is the fault that answers every call with what it was.
+const asked = "says what it was asked"
+
 // faults are served once as a bus, with Hello, and once as the manager's own socket.
 var faults = [...]fault{
+	{name: asked, serve: answers(func(p *peer, c call) { p.refuse(c, "org.example.Asked", fmt.Sprintf("%s %q", c.member, c.body)) })},
 	{name: "closes at once", serve: func(p *peer) { _, _ = p.in.ReadString('\n') }},
 	{name: "refuses", serve: func(p *peer) { _, _ = p.in.ReadString('\n'); p.say("REJECTED EXTERNAL\r\nERROR\r\nERROR\r\n") }},
 	{name: "says nonsense", serve: func(p *peer) { _, _ = p.in.ReadString('\n'); p.say("HTTP/1.1 400 Bad Request\r\n\r\n\r\n") }},

@@ -21,10 +21,11 @@ type peer struct {
 	bus bool
 }
 
-// A call is a message that a peer got: its number and the method's name.
+// A call is a message that a peer got: its number, the method's name and the arguments as they came.
 type call struct {
 	serial uint32
 	member string
+	body   []byte
 }
 
 // peerEnv has the directory for a test binary that is to be all the peers of faults.
@@ -139,7 +140,8 @@ func (p *peer) next() (c call, ok bool) {
 	c.serial = binary.LittleEndian.Uint32(head[8:])
 	fields := make([]byte, (binary.LittleEndian.Uint32(head[12:])+7)&^7)
 	_, err := io.ReadFull(p.in, fields)
-	_, errBody := io.CopyN(io.Discard, p.in, int64(binary.LittleEndian.Uint32(head[4:])))
+	c.body = make([]byte, binary.LittleEndian.Uint32(head[4:]))
+	_, errBody := io.ReadFull(p.in, c.body)
 	// The field MEMBER: its code, the signature "s", the length.
 	if i := strings.Index(string(fields), "\x03\x01s\x00"); i >= 0 {
 		text := fields[i+8:]

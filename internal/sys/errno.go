@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // Errno returns the errno in err's chain, EIO if there is none, 0 for no error.
@@ -30,4 +32,15 @@ func Strerror(e syscall.Errno) string {
 		return "Unknown error " + strconv.Itoa(int(e))
 	}
 	return strings.ToUpper(s[:1]) + s[1:]
+}
+
+// ErrnoOf is the errno of a name such as "EPERM", 0 if there is none.
+func ErrnoOf(name string) syscall.Errno {
+	const last = 4095
+	for e := syscall.Errno(1); e <= last; e++ {
+		if n := unix.ErrnoName(e); n == name && n != "" {
+			return e
+		}
+	}
+	return 0
 }

@@ -1,0 +1,343 @@
+package control
+
+import (
+	"errors"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"ctl/control/manager"
+	"ctl/internal/clock"
+	"ctl/internal/sys"
+	"ctl/internal/unit"
+)
+
+// The settings that are a word, a number or a list of words.
+
+func readText(key, value string) ([]manager.Assignment, error) { return one(key, value, nil) }
+
+func readBool(key, value string) ([]manager.Assignment, error) {
+	if b, ok := unit.Boolean(value); ok {
+		return one(key, b, nil)
+	}
+	return nil, syscall.EINVAL
+}
+
+// readBoolOrMore reads what was a boolean once and has more values now, in a property of its own.
+func readBoolOrMore(key, value string) ([]manager.Assignment, error) {
+	if b, ok := unit.Boolean(value); ok {
+		return one(key, b, nil)
+	}
+	return one(key+"Ex", value, nil)
+}
+
+func readWords(key, value string) ([]manager.Assignment, error) {
+	l, err := unit.Words(value, unit.Unquote)
+	return one(key, append([]string{}, l...), err)
+}
+
+func readEscapedWords(key, value string) ([]manager.Assignment, error) {
+	l, err := escapedWords(value)
+	return one(key, append([]string{}, l...), err)
+}
+
+func readPathList(key, value string) ([]manager.Assignment, error) {
+	return readWords(key, strings.ReplaceAll(value, ":", " "))
+}
+
+// readWhole reads a list that is set one by one.
+func readWhole(key, value string) ([]manager.Assignment, error) {
+	l := []string{}
+	if value != "" {
+		l = append(l, value)
+	}
+	return one(key, l, nil)
+}
+
+// inMicroseconds is the property of a setting that is a time span.
+func inMicroseconds(key string) string { return strings.TrimSuffix(key, "Sec") + "USec" }
+
+func readSpan(key, value string) ([]manager.Assignment, error) {
+	v, err := clock.ParseSpan(value, clock.Second)
+	return one(inMicroseconds(key), v, err)
+}
+
+func readSpanOrNone(key, value string) ([]manager.Assignment, error) {
+	if value == "" {
+		return one(inMicroseconds(key), uint64(clock.Infinity), nil)
+	}
+	return readSpan(key, value)
+}
+
+// readTimeout reads a time for the start and for the stop.
+func readTimeout(_, value string) ([]manager.Assignment, error) {
+	v, err := clock.ParseSpan(value, clock.Second)
+	if err != nil {
+		return nil, settingError{"TimeoutStartSec", err}
+	}
+	return []manager.Assignment{{Name: "TimeoutStartUSec", Value: v}, {Name: "TimeoutStopUSec", Value: v}}, nil
+}
+
+func readTimer(key, value string) ([]manager.Assignment, error) {
+	l := []manager.PathNumber{}
+	if value == "" {
+		return one("TimersMonotonic", l, nil)
+	}
+	v, err := clock.ParseSpan(value, clock.Second)
+	return one("TimersMonotonic", append(l, manager.PathNumber{Path: key, N: v}), err)
+}
+
+func readNanoseconds(key, value string) ([]manager.Assignment, error) {
+	if n, err := strconv.ParseUint(strings.TrimSuffix(value, "ns"), 10, 64); err == nil {
+		return one(key, n, nil)
+	}
+	v, err := clock.ParseSpan(value, clock.Second)
+	if v != clock.Infinity {
+		v *= 1000
+	}
+	return one(key, v, err)
+}
+
+// parsed is what strconv came to: the number, or the errno that says what was wrong with it.
+func parsed[T int64 | uint64](n T, err error) (T, error) {
+	switch {
+	case errors.Is(err, strconv.ErrRange):
+		return 0, syscall.ERANGE
+	case err != nil:
+		return 0, syscall.EINVAL
+	}
+	return n, nil
+}
+
+// unsigned reads a number, which may be hexadecimal (0x), octal (0) or binary (0b).
+func unsigned(s string, bits int) (uint64, error) {
+	if strings.Contains(s, "_") {
+		return 0, syscall.EINVAL
+	}
+	if _, err := parsed(strconv.ParseInt(s, 0, 64)); err == nil && strings.HasPrefix(s, "-") {
+		return 0, syscall.ERANGE
+	}
+	return parsed(strconv.ParseUint(strings.TrimPrefix(s, "+"), 0, bits))
+}
+
+func signed(s string, bits int) (int64, error) {
+	if strings.Contains(s, "_") {
+		return 0, syscall.EINVAL
+	}
+	return parsed(strconv.ParseInt(s, 0, bits))
+}
+
+func readUnsigned(key, value string) ([]manager.Assignment, error) {
+	n, err := unsigned(value, 32)
+	return one(key, uint32(n), err)
+}
+
+func readInteger(key, value string) ([]manager.Assignment, error) {
+	n, err := signed(value, 32)
+	return one(key, int32(n), err)
+}
+
+func readLong(key, value string) ([]manager.Assignment, error) {
+	n, err := signed(value, 64)
+	return one(key, n, err)
+}
+
+func readSize(key, value string) ([]manager.Assignment, error) {
+	n, err := size(value, 1024)
+	return one(key, n, err)
+}
+
+func readMode(key, value string) ([]manager.Assignment, error) {
+	n, err := parsed(strconv.ParseUint(value, 8, 32))
+	if err == nil && n > 0o7777 {
+		err = syscall.ERANGE
+	}
+	return one(key, uint32(n), err)
+}
+
+func readActionStatus(key, value string) ([]manager.Assignment, error) {
+	if value == "" {
+		return one(key, int32(-1), nil)
+	}
+	n, err := unsigned(value, 8)
+	return one(key, int32(n), err)
+}
+
+func readSignal(key, value string) ([]manager.Assignment, error) {
+	if n, err := signed(value, 32); err == nil && (n < 1 || n > sigRTMax) {
+		return nil, syscall.ERANGE
+	}
+	if !isSignal(value) {
+		name := strings.TrimPrefix(value, "SIG")
+		for _, prefix := range [...]string{"RTMIN+", "RTMAX-"} {
+			if n, ok := strings.CutPrefix(name, prefix); ok {
+				if _, err := unsigned(n, 32); err == nil {
+					return nil, syscall.ERANGE
+				}
+			}
+		}
+		return nil, syscall.EINVAL
+	}
+	return one(key, signalNumber(value), nil)
+}
+
+// named is the number of a name in a list, or a number as it is written, if it is at most most.
+func named(s string, most int64, names ...string) (int32, error) {
+	if i := slices.Index(names, s); i >= 0 && s != "" {
+		return int32(i), nil
+	}
+	n, err := strconv.ParseInt(s, 10, 32)
+	if err != nil || n < 0 || n > most {
+		return 0, syscall.EINVAL
+	}
+	return int32(n), nil
+}
+
+// readNamedInteger reads settings of numbers that have names.
+func readNamedInteger(key, value string) ([]manager.Assignment, error) {
+	var n int32
+	var err error
+	switch key {
+	case "Nice":
+		var v int64
+		if v, err = signed(value, 32); err == nil && (v < -20 || v > 19) {
+			err = syscall.ERANGE
+		}
+		n = int32(v)
+	case "CPUSchedulingPolicy":
+		if n, err = named(value, -1, "other", "fifo", "rr", "batch", "", "idle", "", "ext"); err != nil {
+			var v int64
+			if v, err = signed(value, 32); err == nil && v < 0 {
+				err = syscall.EINVAL
+			}
+			n = int32(v)
+		}
+	case "IOSchedulingClass":
+		n, err = named(value, 3, "none", "realtime", "best-effort", "idle")
+	case "IOSchedulingPriority":
+		n, err = named(value, 7)
+	case "SyslogFacility":
+		n, err = named(value, 127, "kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron", "authpriv", "ftp",
+			"", "", "", "", "local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7")
+	case "SyslogLevel", "LogLevelMax":
+		n, err = named(value, 7, logLevels[:]...)
+	case "NUMAPolicy":
+		n, err = named(value, -1, numaPolicies[:]...)
+	case "SystemCallErrorNumber":
+		n, err = errorNumber(value)
+	case "SocketProtocol":
+		n, err = protocol(value)
+	case "IPTOS":
+		n, err = typeOfService(value)
+	}
+	return one(key, n, err)
+}
+
+// errorNumber reads an errno, by number or name, or what kills the process instead.
+func errorNumber(s string) (int32, error) {
+	if s == "kill" {
+		return math.MaxInt32 - 1, nil
+	}
+	n, err := signed(s, 32)
+	switch {
+	case err == nil && (n < 0 || n > 4095):
+		return 0, syscall.ERANGE
+	case err == nil:
+		return int32(n), nil
+	}
+	if e := sys.ErrnoOf(s); e != 0 {
+		return int32(e), nil
+	}
+	return 0, syscall.EINVAL
+}
+
+// protocol is the number of a protocol of a socket, protocols(5).
+func protocol(s string) (int32, error) {
+	switch s {
+	case "":
+		return 0, nil
+	case "icmp":
+		return syscall.IPPROTO_ICMP, nil
+	case "tcp":
+		return syscall.IPPROTO_TCP, nil
+	case "udp":
+		return syscall.IPPROTO_UDP, nil
+	case "sctp":
+		return syscall.IPPROTO_SCTP, nil
+	case "udplite":
+		return syscall.IPPROTO_UDPLITE, nil
+	case "mptcp":
+		return 262, nil // IPPROTO_MPTCP
+	}
+	return named(s, 255)
+}
+
+// typeOfService is a value of that field, ip(7).
+func typeOfService(s string) (int32, error) {
+	for i, name := range [...]string{"low-cost", "reliability", "throughput", "low-delay"} {
+		if s == name {
+			return 2 << i, nil
+		}
+	}
+	n, err := signed(s, 32)
+	if err != nil || n < 0 || n > 255 {
+		return 0, syscall.EINVAL
+	}
+	return int32(n), nil
+}
+
+// readResource reads a limit of setrlimit(2): one value, or a soft and a hard one with a colon between.
+func readResource(key, value string) ([]manager.Assignment, error) {
+	soft, hard, two := strings.Cut(value, ":")
+	if !two {
+		hard = soft
+	}
+	low, err := resource(key, soft)
+	if err != nil {
+		return nil, err
+	}
+	high, err := resource(key, hard)
+	switch {
+	case err != nil:
+		return nil, err
+	case low > high:
+		return nil, syscall.EILSEQ
+	}
+	return []manager.Assignment{{Name: key, Value: high}, {Name: key + "Soft", Value: low}}, nil
+}
+
+func resource(key, s string) (uint64, error) {
+	if s == "infinity" && key != "LimitNICE" {
+		return math.MaxUint64, nil
+	}
+	switch key {
+	case "LimitCPU":
+		v, err := clock.ParseSpan(s, clock.Second)
+		return (v + clock.Second - 1) / clock.Second, err
+	case "LimitRTTIME":
+		return clock.ParseSpan(s, 1)
+	case "LimitNICE":
+		return niceLimit(s)
+	case "LimitNOFILE", "LimitNPROC", "LimitLOCKS", "LimitSIGPENDING", "LimitRTPRIO":
+		return unsigned(s, 64)
+	}
+	return size(s, 1024)
+}
+
+// niceLimit reads a nice level with its sign, or the number that stands for it, setrlimit(2).
+func niceLimit(s string) (uint64, error) {
+	if strings.HasPrefix(s, "+") || strings.HasPrefix(s, "-") {
+		n, err := signed(s, 32)
+		if err == nil && (n < -20 || n > 19) {
+			err = syscall.ERANGE
+		}
+		return uint64(20 - n), err
+	}
+	n, err := unsigned(s, 64)
+	if err == nil && n > 40 {
+		err = syscall.ERANGE
+	}
+	return n, err
+}
