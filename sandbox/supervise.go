@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"ctl/internal/sys"
 	"ctl/internal/term"
 	"ctl/sandbox/console"
 	"ctl/sandbox/container"
@@ -57,7 +58,7 @@ func (c *Call) runOnce(p *prepared) (again bool, err error) {
 		c.say(term.Info, "░ Spawning container "+o.machine+" on "+p.dir+".")
 		if c.interactive {
 			c.say(term.Info, "░ Press Ctrl-] three times within 1s to kill container; two times followed by r\n"+
-				"░ within 1s to reboot container; two times followed by p within 1s to poweroff\n░ container.")
+				"░ to reboot container; two times followed by p to poweroff container.")
 		}
 		if d.Limit.Capabilities&^container.Capabilities() != 0 && o.retain != allOfThem {
 			c.say(term.Info, "Some capabilities will not be set because they are not in the current bounding set.")
@@ -68,12 +69,22 @@ func (c *Call) runOnce(p *prepared) (again bool, err error) {
 	signals := make(chan os.Signal, 8)
 	signal.Notify(signals, unix.SIGTERM, unix.SIGINT, unix.SIGHUP, unix.SIGQUIT)
 	defer signal.Stop(signals)
-	r, err := d.Start(container.Hooks{Created: func(pid int) error {
-		if err := g.add(pid, d); err != nil {
-			return err
+	context, look := c.consoleLook()
+	defer func() { c.print(context.End()) }()
+	var con *console.Console
+	r, err := d.Start(container.Hooks{Created: func(r *container.Running) error {
+		err := g.add(r.PID, d)
+		if err == nil {
+			err = network.give(r.PID)
 		}
-		return network.give(pid)
+		if err == nil && r.Console != nil {
+			con, err = c.openConsole(r, look) // so that the payload finds it in the right size
+		}
+		return err
 	}})
+	if con != nil {
+		defer con.Restore()
+	}
 	if err != nil {
 		return false, err
 	}
@@ -81,11 +92,17 @@ func (c *Call) runOnce(p *prepared) (again bool, err error) {
 		c.say(term.Warning, w)
 	}
 	c.tell(r.PID)
-	status, err := c.accompany(r, signals)
+	status, err := c.accompany(r, con, signals)
 	if err != nil {
 		return false, err
 	}
-	return c.ended(status)
+	again, err = c.ended(status)
+	if con != nil && o.console == "passive" {
+		over := make(chan struct{})
+		close(over)
+		_, _ = con.Run(over)
+	}
+	return again, err
 }
 
 // tell tells who has started us that the container runs, sd_notify(3).
@@ -115,7 +132,7 @@ func notify(text string) {
 }
 
 // accompany sees the container through until it has ended.
-func (c *Call) accompany(r *container.Running, signals <-chan os.Signal) (syscall.WaitStatus, error) {
+func (c *Call) accompany(r *container.Running, con *console.Console, signals <-chan os.Signal) (syscall.WaitStatus, error) {
 	type end struct {
 		status syscall.WaitStatus
 		err    error
@@ -128,22 +145,16 @@ func (c *Call) accompany(r *container.Running, signals <-chan os.Signal) (syscal
 	}()
 	go c.listen(r)
 	forwarded := make(chan struct{})
-	var con *console.Console
-	if r.Console != nil {
-		var err error
-		if con, err = c.openConsole(r); err != nil {
-			r.Kill()
-			<-ended
-			return 0, err
-		}
-		defer con.Restore()
-	}
 	go func() {
 		defer close(forwarded)
-		if con == nil {
+		if con == nil || c.Opt.console == "passive" {
 			return
 		}
-		if reason, err := con.Run(ended); err == nil && reason == console.Killed {
+		reason, err := con.Run(ended)
+		if err != nil && !errors.Is(err, unix.EPIPE) {
+			c.say(term.Err, "Failed to write to pty output fd: "+sys.Strerror(sys.Errno(err)))
+		}
+		if reason != console.Ended {
 			r.Kill()
 		}
 	}()
@@ -167,21 +178,47 @@ func (c *Call) accompany(r *container.Running, signals <-chan os.Signal) (syscal
 	}
 }
 
-func (c *Call) openConsole(r *container.Running) (*console.Console, error) {
+// consoleLook is what the caller's terminal is told and changed to for the container; the first is written already.
+func (c *Call) consoleLook() (*console.Context, console.Look) {
+	o := &c.Opt
+	mode, _ := console.ParseMode(o.console, c.interactive)
+	context := console.NewContext(c.env, mode, os.Stdout, os.Stderr, o.machine)
+	host, _ := os.Hostname()
+	if context != nil {
+		user := "root"
+		if os.Getuid() != 0 {
+			user = os.Getenv("USER")
+		}
+		id, _ := os.ReadFile("/etc/machine-id")
+		c.print(context.Start(user, host, strings.TrimSpace(string(id))))
+	}
+	return context, console.LookOf(c.env, mode, os.Stdin, os.Stdout, os.Stderr, o.background, o.machine, host)
+}
+
+func (c *Call) openConsole(r *container.Running, look console.Look) (*console.Console, error) {
 	mode, _ := console.ParseMode(c.Opt.console, c.interactive)
-	con, err := console.Open(console.Config{Mode: mode, Master: r.Console, In: os.Stdin, Out: os.Stdout, Getenv: os.Getenv,
+	con, err := console.Open(console.Config{Mode: mode, Master: r.Console, In: os.Stdin, Out: os.Stdout, Getenv: os.Getenv, Look: look,
 		Hotkey: func(letter byte) {
 			switch letter { // as systemd(1) understands them
 			case 'r':
-				_ = r.Signal(syscall.Signal(34 + 5))
+				c.request(r, 5, "reboot")
 			case 'p':
-				_ = r.Signal(syscall.Signal(34 + 4))
+				c.request(r, 4, "power off")
+			default:
+				c.say(term.Info, "Unknown hotkey sequence ^]^]"+string(rune(letter))+", ignoring.")
 			}
 		}})
 	if err != nil {
 		return nil, fmt.Errorf("open the console: %w", err)
 	}
 	return con, nil
+}
+
+// request sends the container's first process a real-time signal that systemd(1) understands.
+func (c *Call) request(r *container.Running, number int, what string) {
+	if r.Signal(syscall.Signal(34+number)) == nil {
+		c.say(term.Info, "Sent RTMIN+"+strconv.Itoa(number)+" ("+what+" request) to PID 1 of container.")
+	}
 }
 
 // listen takes what the container's first process tells.

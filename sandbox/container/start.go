@@ -29,8 +29,8 @@ type Running struct {
 // Hooks are called while a container starts.
 type Hooks struct {
 	// Created is called when the first process exists and waits. A container that is to be in a cgroup or a unit, or known to a
-	// manager, is put there now.
-	Created func(pid int) error
+	// manager, is put there now. Of r there are the process and the console.
+	Created func(r *Running) error
 }
 
 // Start starts a container. It fails with what kept it from executing the payload, after all is gone again.
@@ -41,9 +41,9 @@ func (c *Container) Start(h Hooks) (*Running, error) {
 	}
 	done := make(chan result)
 	// The thread that builds the container has its root directory by the time the hook is called, so the hook is called here.
-	created, answered := make(chan int), make(chan error)
-	inside := Hooks{Created: func(pid int) error {
-		created <- pid
+	created, answered := make(chan *Running), make(chan error)
+	inside := Hooks{Created: func(r *Running) error {
+		created <- r
 		return <-answered
 	}}
 	go func() {
@@ -57,10 +57,10 @@ func (c *Container) Start(h Hooks) (*Running, error) {
 	}()
 	for {
 		select {
-		case pid := <-created:
+		case r := <-created:
 			var err error
 			if h.Created != nil {
-				err = h.Created(pid)
+				err = h.Created(r)
 			}
 			answered <- err
 		case got := <-done:
@@ -103,10 +103,11 @@ func (c *Container) start(h Hooks) (*Running, error) {
 			return nil, fmt.Errorf("join a network namespace: %w", err)
 		}
 	}
+	r.Console = b.master
 	if err := c.launch(b, r, h); err != nil {
 		return nil, err
 	}
-	r.Console, r.Warnings = b.master, b.warnings
+	r.Warnings = b.warnings
 	if b.slave != nil {
 		b.slave.Close()
 	}
@@ -253,7 +254,7 @@ func (c *Container) accompany(socket int, r *Running, h Hooks) error {
 			return err
 		}
 	}
-	if err := h.Created(pid); err != nil {
+	if err := h.Created(r); err != nil {
 		return err
 	}
 	return answer(socket)
@@ -335,7 +336,7 @@ func (r *Running) Wait() (syscall.WaitStatus, error) {
 		f.Close()
 	}
 	if err != nil {
-		return 0, errors.New("the container has been killed")
+		return syscall.WaitStatus(unix.SIGKILL), nil // its guardian was killed, and it with it
 	}
 	return syscall.WaitStatus(status), nil
 }
