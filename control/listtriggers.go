@@ -197,9 +197,6 @@ func (c *Call) automounts(m *manager.Conn) ([]automount, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(c.Args) > 0 {
-		units = nil // as with the reference, no pattern fits any
-	}
 	values, err := unitValues(m, units, question{"", "Where"}, question{"", "TimeoutIdleUSec"})
 	if err != nil {
 		return nil, Failure{"get properties", err}

@@ -68,10 +68,7 @@ func (j *job) traverse(u *unitFile, install, followConfig bool) (*unitFile, erro
 // step continues with the file that u is a link to, under u's own name.
 func (j *job) step(u *unitFile, install bool) error {
 	u.path, u.mode = u.target, unknown
-	if err := j.loadOrFollow(u, j.ix.dir(path.Dir(u.path)), path.Base(u.path), install); err != nil {
-		return err
-	}
-	return nil
+	return j.loadOrFollow(u, j.ix.dir(path.Dir(u.path)), path.Base(u.path), install)
 }
 
 // discover adds and traverses what the user named.

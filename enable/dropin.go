@@ -7,7 +7,7 @@ import (
 	"ctl/internal/tree"
 )
 
-// A dropIn is one *.conf file that adds to a unit.
+// A dropIn is one *.conf file that adds to a unit, or a preset file: of those with one name the first counts.
 type dropIn struct {
 	name string
 	path string // in the tree
@@ -20,19 +20,15 @@ func (d *dir) absent(name string) bool {
 	return err != nil
 }
 
-// collect adds the *.conf files of the directory p to found, unless one of the same
-// name is there already.
-func (ix *Index) collect(found []*dropIn, p string) []*dropIn {
-	return ix.collectSuffix(found, p, ".conf")
-}
-
-func (ix *Index) collectSuffix(found []*dropIn, p, suffix string) []*dropIn {
+// collect adds the files of the directory p whose names end in suffix to found, unless one
+// of the same name is there already.
+func (ix *Index) collect(found []*dropIn, p, suffix string) []*dropIn {
 	d := ix.dir(p)
 	if d.read() != nil {
 		return found
 	}
 	for n := range d.list {
-		if !strings.HasSuffix(n.name, suffix) || strings.HasPrefix(n.name, ".") {
+		if !strings.HasSuffix(n.name, suffix) {
 			continue
 		}
 		if n.kind != tree.Regular && n.kind != tree.Link && n.kind != tree.CharDevice {

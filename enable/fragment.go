@@ -40,7 +40,7 @@ func (ix *Index) Source(name string) (*Source, error) {
 	for _, d := range dropInDirs(ix.names(s, name)) {
 		for _, p := range ix.path.Dirs {
 			if !ix.dir(p).absent(d) {
-				found = ix.collect(found, p+"/"+d)
+				found = ix.collect(found, p+"/"+d, ".conf")
 			}
 		}
 	}

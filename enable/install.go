@@ -19,7 +19,7 @@ func (ix *Index) config(f Flags) (string, error) {
 	return ix.path.Persistent, nil
 }
 
-// ready begins a plan; err is set in it when the scope has no directory to write to.
+// begin begins a plan; Err is set in it when the scope has no directory to write to.
 func (ix *Index) begin(verb string, f Flags) (*Plan, string) {
 	p := &Plan{Verb: verb}
 	config, err := ix.config(f)
@@ -167,9 +167,8 @@ func (j *job) installAliases(p *Plan, config string, f Flags, u *unitFile) (want
 
 // dangling tells whether p, as the plan will have it, is a link to nothing.
 func (ix *Index) dangling(p string) (bool, error) {
-	d, n, err := ix.at(p)
+	d, n, _ := ix.at(p)
 	if n == nil || n.made {
-		_ = err
 		return false, nil
 	}
 	target, err := d.readlink(n)

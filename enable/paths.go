@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/user"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -154,16 +155,13 @@ func fromEnvironment(value string, defaults []string) ([]string, error) {
 	value, withDefaults := strings.CutSuffix(value, ":")
 	var dirs []string
 	for d := range strings.SplitSeq(value, ":") {
-		switch {
-		case d == "":
+		if d == "" {
 			if value == "" {
 				continue // ":" alone: the defaults
 			}
 			return nil, syscall.EINVAL
-		case !strings.HasPrefix(d, "/"):
-			d = absolute(d)
 		}
-		dirs = append(dirs, path.Clean(d))
+		dirs = append(dirs, path.Clean(absolute(d)))
 	}
 	if withDefaults {
 		dirs = append(dirs, defaults...)
@@ -187,14 +185,10 @@ func list(value, fallback string) []string {
 // unique drops repeated entries and keeps the order.
 func unique(l []string) []string {
 	var out []string
-next:
 	for _, s := range l {
-		for _, o := range out {
-			if o == s {
-				continue next
-			}
+		if !slices.Contains(out, s) {
+			out = append(out, s)
 		}
-		out = append(out, s)
 	}
 	return out
 }
@@ -208,14 +202,7 @@ func below(p, dir string) (rest string, ok bool) {
 	return rest[1:], true
 }
 
-func (sp *SearchPath) isSearchDir(dir string) bool {
-	for _, d := range sp.Dirs {
-		if d == dir {
-			return true
-		}
-	}
-	return false
-}
+func (sp *SearchPath) isSearchDir(dir string) bool { return slices.Contains(sp.Dirs, dir) }
 
 // holding returns the first search directory that p lies under, at any depth.
 func (sp *SearchPath) holding(p string) (dir, rest string, ok bool) {

@@ -21,12 +21,9 @@ const (
 	DisableOnly
 )
 
-// presets are the rules of all preset files, in order (systemd.preset(5)).
-type presets struct{ rules unit.Rules }
-
-// word is the preset in the past tense of list-unit-files.
-func (p *presets) word(name string) string {
-	switch p.rules.MatchPattern(name) {
+// presetWord is what the rules say of a unit, in the past tense of list-unit-files.
+func presetWord(rules unit.Rules, name string) string {
+	switch rules.MatchPattern(name) {
 	case unit.Disable:
 		return "disabled"
 	case unit.Ignore:
@@ -61,14 +58,13 @@ func (ix *Index) presetDirs() []string {
 	return in("system-preset")
 }
 
-// readPresets reads all preset files: of those with one name the first, in the order of their names.
-func (ix *Index) readPresets(notes *[]Note) (*presets, error) {
+// readPresets reads all preset files, systemd.preset(5): of those with one name the first, in the order of their names.
+func (ix *Index) readPresets(notes *[]Note) (rules unit.Rules, err error) {
 	var files []*dropIn
 	for _, d := range ix.presetDirs() {
-		files = ix.collectSuffix(files, d, ".preset")
+		files = ix.collect(files, d, ".preset")
 	}
 	sortDropIns(files)
-	p := &presets{}
 	for _, f := range files {
 		if f.null {
 			continue
@@ -80,19 +76,18 @@ func (ix *Index) readPresets(notes *[]Note) (*presets, error) {
 		if err != nil {
 			return nil, sys.Errno(err)
 		}
-		rules := unit.ParsePreset(data, func(line int, text string) {
+		rules = append(rules, unit.ParsePreset(data, func(line int, text string) {
 			*notes = append(*notes, Note{4, ix.shown(f.path) + ":" + strconv.Itoa(line) + ": " + text})
-		})
-		p.rules = append(p.rules, rules...)
+		})...)
 	}
-	return p, nil
+	return rules, nil
 }
 
 // A presetJob sorts units into those to enable and those to disable.
 type presetJob struct {
 	ix          *Index
 	p           *Plan
-	rules       *presets
+	rules       unit.Rules
 	plus, minus *job
 }
 
@@ -198,7 +193,7 @@ func (j *presetJob) sort(name string) error {
 	if u.name != name {
 		return nil // an alias goes with its unit
 	}
-	action, instances := j.rules.rules.Match(name)
+	action, instances := j.rules.Match(name)
 	switch action {
 	case unit.Disable:
 		if _, err := j.minus.discover(name, false, true); err != nil {

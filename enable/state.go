@@ -2,6 +2,7 @@ package enable
 
 import (
 	"path"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -178,10 +179,8 @@ func (u *unitFile) mayBeCalled(link string) bool {
 	if link == u.name {
 		return true
 	}
-	for _, a := range u.aliases {
-		if a == link {
-			return true
-		}
+	if slices.Contains(u.aliases, link) {
+		return true
 	}
 	if u.defaultInstance != "" && unit.KindOf(u.name) == unit.Template {
 		i, err := unit.WithInstance(u.name, u.defaultInstance)
@@ -226,19 +225,21 @@ func (ix *Index) UnitFiles(match func(name string) bool) ([]UnitFile, []Note, er
 // is a file they matter for.
 func (ix *Index) QueryPresets(files []UnitFile) []Note {
 	var notes []Note
-	var p *presets
+	var rules unit.Rules
+	read := false
 	for i := range files {
 		f := &files[i]
 		if !takesPreset(f.State) {
 			continue
 		}
-		if p == nil {
+		if !read {
 			var err error
-			if p, err = ix.readPresets(&notes); err != nil {
+			if rules, err = ix.readPresets(&notes); err != nil {
 				return notes
 			}
+			read = true
 		}
-		f.Preset = p.word(f.Name)
+		f.Preset = presetWord(rules, f.Name)
 	}
 	return notes
 }

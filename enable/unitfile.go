@@ -356,8 +356,7 @@ func (j *job) search(u *unitFile, install bool) error {
 		return nil
 	}
 	if u.path != "" {
-		d := j.ix.dir(path.Dir(u.path))
-		if err := j.loadOrFollow(u, d, path.Base(u.path), install); err != nil {
+		if err := j.loadOrFollow(u, j.ix.dir(path.Dir(u.path)), path.Base(u.path), install); err != nil {
 			return err
 		}
 		return j.dropIns(u, install)
@@ -399,7 +398,7 @@ func (j *job) dropIns(u *unitFile, install bool) error {
 			if j.ix.dir(p).absent(name) {
 				continue
 			}
-			found = j.ix.collect(found, p+"/"+name)
+			found = j.ix.collect(found, p+"/"+name, ".conf")
 		}
 	}
 	collect(u.name + ".d")

@@ -151,12 +151,12 @@ func (g *generator) command() []string {
 		option  string
 		percent int
 	}{{"--runtime", 8}, {"-f", 10}, {"-q", 6}, {"--no-warn", 4}, {"--now", 3}, {"--no-reload", 3}, {"--root=/", 10},
-		{"--system", 2}, {"--no-block", 1}, {"-M foo", 1}, {"--all", 2}, {"--value", 1}, {"--no-ask-password", 1}} {
+		{"--system", 2}, {"--no-block", 1}, {"--machine=foo", 1}, {"--all", 2}, {"--value", 1}, {"--no-ask-password", 1}} {
 		if o.option == "--root=/" && (!g.st.chrooted || g.scope == "--user") {
 			continue
 		}
 		if g.chance(o.percent) {
-			c = append(c, strings.Fields(o.option)...)
+			c = append(c, o.option)
 		}
 	}
 	verbs := []string{"enable", "enable", "enable", "disable", "disable", "mask", "unmask", "is-enabled", "is-enabled", "revert",

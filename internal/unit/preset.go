@@ -2,6 +2,7 @@ package unit
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 )
 
@@ -84,10 +85,8 @@ func (rules Rules) Match(name string) (Action, []string) {
 					return r.Action, l
 				}
 			case Instance:
-				for _, in := range r.Instances {
-					if in == InstanceOf(name) {
-						return r.Action, nil
-					}
+				if slices.Contains(r.Instances, InstanceOf(name)) {
+					return r.Action, nil
 				}
 			}
 		}
