@@ -20,10 +20,11 @@ func faultTree() *scenario {
 	s.link(etc+"x.target.wants/c.service", usr+"c.service")
 	s.link(etc+"m.service", "/dev/null")
 	s.link(etc+"b.service", usr+"c.service")
+	s.file(etc+"d.service.d/1.conf", "[Unit]\n")
 	return s
 }
 
-var faultCommands = []string{"enable a", "-f enable a", "disable c", "mask a", "unmask m", "preset-all", "preset a", "set-default x", "revert a", "add-wants x a", "is-enabled a c m"}
+var faultCommands = []string{"enable a", "-f enable a", "disable c", "mask a", "unmask m", "preset-all", "preset a", "set-default x", "revert a", "add-wants x a", "is-enabled a c m", "revert d"}
 
 // TestFaults: a tree that cannot be written to, for one reason or another. Both say
 // the same, and leave it as it is.
