@@ -24,7 +24,7 @@ func faultTree() *scenario {
 	return s
 }
 
-var faultCommands = []string{"enable a", "-f enable a", "disable c", "mask a", "unmask m", "preset-all", "preset a", "set-default x", "revert a", "add-wants x a", "is-enabled a c m", "revert d"}
+var faultCommands = []string{"enable a", "-f enable a", "disable c", "mask a", "unmask m", "preset-all", "preset a", "set-default x", "revert a", "add-wants x a", "is-enabled a c m"}
 
 // TestFaults: a tree that cannot be written to, for one reason or another. Both say
 // the same, and leave it as it is.
@@ -64,7 +64,7 @@ func inFault(t *testing.T, mount string, p oracle.Program) string {
 	faultTree().build(t, dir+"/tree")
 	// Both see the tree at one path: the mount point is private to each.
 	script := "mount -t tmpfs t /mnt; R=/mnt/r; mkdir $R; " + mount + "\n"
-	for _, c := range faultCommands {
+	for _, c := range append(faultCommands, "revert d") {
 		script += "echo \"$ " + c + "\"; \"$@\" --root=$R " + c + " 2>&1; echo $?\n"
 	}
 	script += "cd $R; find . -name '*.service' -o -name '.ctl*' | sort"
