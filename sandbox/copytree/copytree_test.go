@@ -11,10 +11,6 @@ import (
 	"ctl/sandbox/copytree"
 )
 
-const helperEnv = "CTL_TEST_COPYTREE"
-
-func helper() int { return 0 }
-
 // TestRandom copies random trees on each file system and compares all that can be seen of them.
 func TestRandom(t *testing.T) {
 	oracle.NeedRoot(t, "devices and owners")

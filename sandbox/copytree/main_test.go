@@ -41,11 +41,7 @@ func run(t testing.TB, argv ...string) {
 func fileSystem(t *testing.T, kind, megabytes string) string {
 	t.Helper()
 	oracle.NeedRoot(t, "mounting a file system")
-	dir, err := os.MkdirTemp("", "ctl-copytree-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
+	dir := oracle.Scratch(t) // in memory: the disk would be waited for at each umount
 	at := dir + "/at"
 	if err := os.Mkdir(at, 0o755); err != nil {
 		t.Fatal(err)

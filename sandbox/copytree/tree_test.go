@@ -178,10 +178,10 @@ func (g *gardener) file(p string) {
 	case 0: // empty
 	case 1:
 		for range 1 + g.IntN(4) {
-			_, err = f.WriteAt(block, g.Int64N(40<<20))
+			_, err = f.WriteAt(block, g.Int64N(4<<20))
 			g.must(err)
 		}
-		g.must(f.Truncate(40<<20 + g.Int64N(1<<20)))
+		g.must(f.Truncate(4<<20 + g.Int64N(1<<20)))
 	case 2:
 		g.must(f.Truncate(1 + g.Int64N(5<<20))) // a hole only
 	case 3:
