@@ -112,16 +112,18 @@ func snapshot(parent int, name string, from int, skip func(name string) bool) (e
 		return err
 	}
 	defer unix.Close(to)
+	defer keepTimes(to)()
 	if skip != nil {
 		names, err := entries(to, nil)
 		if err != nil {
 			return err
 		}
 		for _, n := range names {
-			if skip(n) {
-				if err := removeAt(to, n); err != nil {
-					return err
-				}
+			if !skip(n) {
+				continue
+			}
+			if err := removeAt(to, n); err != nil {
+				return err
 			}
 		}
 	}
@@ -141,6 +143,15 @@ func snapshot(parent int, name string, from int, skip func(name string) bool) (e
 	return nil
 }
 
+// keepTimes notes the times of an open directory and gives it them again when it was changed.
+func keepTimes(fd int) (restore func()) {
+	var st unix.Statx_t
+	if statx(fd, "", &st) != nil {
+		return func() {}
+	}
+	return func() { _ = unix.UtimesNanoAt(fd, ".", times(&st), 0) }
+}
+
 func snapshotInner(to, from int, dir, base string) error {
 	sub, err := openBelow(from, dir+base)
 	if err == unix.EXDEV || err == unix.ENOENT || err == nil && !isSubvolume(sub) {
@@ -155,6 +166,7 @@ func snapshotInner(to, from int, dir, base string) error {
 		return err
 	}
 	defer unix.Close(parent)
+	defer keepTimes(parent)()
 	if err := unix.Unlinkat(parent, base, unix.AT_REMOVEDIR); err != nil {
 		return err
 	}

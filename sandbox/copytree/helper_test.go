@@ -3,6 +3,7 @@ package copytree_test
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"strings"
@@ -30,14 +31,11 @@ func helper() int {
 	case "ephemeral": // and keeps it until it gets SIGINT
 		var t *copytree.Temporary
 		if t, err = copytree.Ephemeral(ctx, word[1], copytree.Options{}); err == nil {
-			fmt.Println(t.Path)
 			<-ctx.Done()
 			err = t.Remove()
 		}
-	case "clean":
-		var l []string
-		l, err = copytree.Clean(word[1])
-		fmt.Println(strings.Join(l, "\n"))
+	case "wait": // for the end of its input
+		_, err = io.Copy(io.Discard, os.Stdin)
 	}
 	if err != nil {
 		fmt.Println(err)
