@@ -10,6 +10,7 @@ import (
 
 	"ctl/internal/cli"
 	"ctl/internal/term"
+	"ctl/sandbox/copytree"
 )
 
 // A Call is one call of systemd-nspawn.
@@ -21,7 +22,8 @@ type Call struct {
 	log   term.Log
 	env   term.Env
 
-	interactive bool // the container's console is the caller's terminal
+	temporary   []string // directories to be removed at the end
+	interactive bool     // the container's console is the caller's terminal
 }
 
 // An Exit ends ctl with that status. What there was to say has been said.
@@ -36,6 +38,9 @@ func Main(argv []string) int {
 	c.log.Open()
 	c.Opt = defaults()
 	err := c.run(argv[1:])
+	for _, dir := range c.temporary {
+		_ = copytree.Remove(dir)
+	}
 	if exit, ok := errors.AsType[Exit](err); ok {
 		return int(exit)
 	}

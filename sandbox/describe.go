@@ -49,6 +49,9 @@ func (c *Call) describe(dir string) (*container.Container, error) {
 		Mounts: slices.Clone(o.mounts), ResolvConf: o.resolvConf, Timezone: o.timezone, Creds: o.credentials,
 		Namespace: container.Namespaces{PID: !o.shareSystem && !c.shared("PID"), IPC: !o.shareSystem && !c.shared("IPC"), UTS: !o.shareSystem && !c.shared("UTS"), Cgroup: true, Network: o.privateNetwork && o.networkPath == ""},
 	}
+	if err := c.temporaries(d.Mounts); err != nil {
+		return nil, err
+	}
 	slices.SortStableFunc(d.Mounts, func(a, b container.Custom) int { return strings.Compare(a.Target, b.Target) })
 	if b, ok := unit.Boolean(os.Getenv("SYSTEMD_NSPAWN_TMPFS_TMP")); ok && !b {
 		d.NoTmp = true

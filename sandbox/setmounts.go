@@ -243,3 +243,60 @@ func readCredential(from string) ([]byte, error) {
 	}
 	return data, err
 }
+
+// temporaries makes the directories that mounts need and nobody has named: sources that are to be empty, and where overlays work.
+func (c *Call) temporaries(l []container.Custom) error {
+	for i := range l {
+		m := &l[i]
+		switch {
+		case m.Source != "" && (m.Kind != container.Overlay || m.ReadOnly || m.Work != ""):
+			continue
+		case m.Kind == container.Bind:
+			dir, err := c.tempDir("/var/tmp", "nspawn-temp-")
+			if err != nil {
+				return err
+			}
+			m.Source = dir
+			if err := os.Chmod(dir, 0o755); err != nil {
+				return err
+			}
+		case m.Kind == container.Overlay && !m.ReadOnly:
+			if err := c.overlayDirs(m); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (c *Call) tempDir(dir, pattern string) (string, error) {
+	d, err := os.MkdirTemp(dir, pattern)
+	if err != nil {
+		return "", fmt.Errorf("Failed to create temporary directory: %w", errno(err))
+	}
+	c.temporary = append(c.temporary, d)
+	return d, nil
+}
+
+// overlayDirs makes the directories of an overlay for changes: both, or the one it works in, which has to be on the same file system.
+func (c *Call) overlayDirs(m *container.Custom) error {
+	if m.Source == "" {
+		dir, err := c.tempDir("/var/tmp", "nspawn-temp-")
+		if err != nil {
+			return err
+		}
+		m.Source, m.Work = dir+"/src", dir+"/work"
+		for _, d := range []string{m.Source, m.Work} {
+			if err := os.Mkdir(d, 0o755); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if strings.HasPrefix(m.Source, "+") {
+		return nil // made in the tree
+	}
+	dir, err := c.tempDir(path.Dir(m.Source), ".#"+path.Base(m.Source))
+	m.Work = dir
+	return err
+}

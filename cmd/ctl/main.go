@@ -10,6 +10,7 @@ import (
 
 	"ctl/control"
 	"ctl/sandbox"
+	"ctl/sandbox/container"
 )
 
 func main() {
@@ -18,6 +19,8 @@ func main() {
 		name = path.Base(os.Args[0])
 	}
 	switch {
+	case name == container.StubName && os.Getpid() == 1:
+		os.Exit(container.Stub())
 	case name == "systemd-nspawn":
 		os.Exit(sandbox.Main(os.Args))
 	case name == "ctl" && len(os.Args) > 1 && os.Args[1] == "spawn":

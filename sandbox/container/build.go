@@ -22,6 +22,8 @@ type builder struct {
 	kmsg     *os.File       // holds /proc/kmsg open, so that who reads it waits
 	master   *os.File       // of the console
 	slave    *os.File
+	stub     *os.File // our own program, and what it is to run in the container
+	orders   *os.File
 	warnings []string
 }
 
@@ -57,7 +59,13 @@ func (b *builder) build() error {
 	}
 	b.timezone()
 	b.resolvConf()
-	return nil
+	if err := b.credentials(); err != nil {
+		return fmt.Errorf("pass credentials: %w", bare(err))
+	}
+	if err := b.home(); err != nil {
+		return fmt.Errorf("make a home directory: %w", bare(err))
+	}
+	return b.checkExec()
 }
 
 // bare is err without the words round its errno, where they would say what the caller says too.
@@ -181,12 +189,117 @@ func (b *builder) openTree() (int, error) {
 	if fd, err = b.volatile(fd, place); err != nil {
 		return -1, err
 	}
+	if c.PivotRoot[0] != "" {
+		if fd, err = b.pivot(fd, place); err != nil {
+			return -1, fmt.Errorf("make %s the root: %w", c.PivotRoot[0], bare(err))
+		}
+	}
 	if c.ReadOnly {
 		if err := setAttributes(fd, readOnly, true); err != nil {
 			return fail("make read-only", err)
 		}
 	}
 	return fd, nil
+}
+
+// pivot makes a directory of the tree, open and mounted as fd at place, the root directory instead; the former one may go to a directory of it.
+func (b *builder) pivot(fd, place int) (int, error) {
+	t := tree.At(fd, b.c.Tree)
+	defer t.Close()
+	from, err := t.Handle(b.c.PivotRoot[0], unix.O_PATH|unix.O_DIRECTORY)
+	if err != nil {
+		return -1, err
+	}
+	defer unix.Close(from)
+	root, err := cloneMount(from, "", true)
+	if err != nil {
+		return -1, err
+	}
+	if err := attach(root, place); err != nil || b.c.PivotRoot[1] == "" {
+		return root, err
+	}
+	old, err := cloneMount(fd, "", true)
+	if err != nil {
+		return -1, err
+	}
+	defer unix.Close(old)
+	n := tree.At(root, b.c.Tree)
+	to, err := n.Handle(b.c.PivotRoot[1], unix.O_PATH|unix.O_DIRECTORY)
+	if err != nil {
+		return -1, err
+	}
+	defer unix.Close(to)
+	return root, attach(old, to)
+}
+
+// openStub opens what the stub takes, if there is to be one.
+func (b *builder) openStub() (err error) {
+	if !b.c.Process.Stub {
+		return nil
+	}
+	if b.stub, err = sealed(); err != nil {
+		return fmt.Errorf("seal the stub: %w", err)
+	}
+	b.orders, err = b.c.Process.stubOrders()
+	return err
+}
+
+// credentials puts the secrets where nothing is ever written to a disk.
+func (b *builder) credentials() error {
+	if len(b.c.Creds) == 0 {
+		return nil
+	}
+	dirMode, mode := uint32(0o500), uint32(0o400)
+	if u := b.c.User; u != nil && u.UID != 0 && b.c.Limit.NoNewPrivileges {
+		dirMode, mode = 0o555, 0o444 // nobody would be there to hand them on
+	}
+	if err := b.do(&Step{Do: Mount, Target: credsPath, Type: "ramfs", Attr: locked &^ readOnly, Options: []string{"mode=0700"}}); err != nil {
+		return err
+	}
+	d, err := b.root.OpenDir(credsPath)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	for _, s := range b.c.Creds {
+		if err := b.own(d.Fd(), s.Name, writeAt(d.Fd(), s.Name, s.Data, mode)); err != nil {
+			return err
+		}
+	}
+	if err := unix.Fchmod(d.Fd(), dirMode); err != nil {
+		return err
+	}
+	if s := b.c.shift(); s != 0 {
+		if err := unix.Fchown(d.Fd(), s, s); err != nil {
+			return err
+		}
+	}
+	return setAttributes(d.Fd(), locked, false)
+}
+
+// home makes the home directory of a user who has none.
+func (b *builder) home() error {
+	u := b.c.User
+	if u == nil || u.UID == 0 || u.Home == "/" || b.c.ReadOnly {
+		return nil
+	}
+	if _, err := b.root.Stat(u.Home); !errors.Is(err, unix.ENOENT) {
+		return nil
+	}
+	d, err := b.root.MkdirAll(path.Dir(u.Home), 0o775)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	name := path.Base(u.Home)
+	if err := unix.Mkdirat(d.Fd(), name, 0o755); err != nil {
+		return err
+	}
+	base := 0
+	if b.c.Users != nil && b.c.Users.Owner == OwnedAsIs {
+		base = b.c.shift()
+	}
+	return unix.Fchownat(d.Fd(), name, base+int(u.UID), base+int(u.GID), unix.AT_SYMLINK_NOFOLLOW)
 }
 
 // do carries out a step.

@@ -1,6 +1,6 @@
 // Package container starts a process in namespaces and a directory tree of its own. A Container describes what is
 // wanted; its Plan lists what that takes, mount by mount; Start does it. Nothing is ever mounted where the host sees it,
-// and nothing that runs in a container is this program, so that a container that ends, however, leaves nothing.
+// so that a container that ends, however, leaves nothing.
 //
 // It implements what systemd-nspawn(1) and https://systemd.io/CONTAINER_INTERFACE promise a container.
 package container

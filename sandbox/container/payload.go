@@ -17,6 +17,7 @@ type payload struct {
 	socket int // to the supervisor: one byte each way, twice with a user namespace
 	report int
 	next   register
+	given  int // how many descriptors the payload has
 }
 
 // ask adds telling the supervisor, which learns the process's ID by that, and waiting for its answer.
@@ -284,9 +285,13 @@ func (p *payload) terminal() {
 			fds = append(fds, int(f.Fd()))
 		}
 	}
+	if p.c.Process.Stub {
+		fds = append(fds, int(p.b.orders.Fd()))
+	}
 	for _, f := range p.c.Pass {
 		fds = append(fds, int(f.Fd()))
 	}
+	p.given = len(fds)
 	// A descriptor may be where another is to be, so all are moved out of the way first.
 	regs := make([]register, len(fds))
 	for i, fd := range fds {
@@ -398,8 +403,12 @@ func (p *payload) last() {
 		dir = "/"
 	}
 	p.sys("Failed to change to specified working directory "+dir, none, unix.SYS_CHDIR, dir)
-	p.sys("close descriptors", none, unix.SYS_CLOSE_RANGE, 3+len(p.c.Pass), uint64(^uint32(0)), unix.CLOSE_RANGE_CLOEXEC)
+	p.sys("close descriptors", none, unix.SYS_CLOSE_RANGE, p.given, uint64(^uint32(0)), unix.CLOSE_RANGE_CLOEXEC)
 	p.sys("unblock signals", none, unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, address(&p.program, &unblocked), nil, 8)
+	if p.c.Process.Stub {
+		p.stub()
+		return
+	}
 	argv, env := p.c.Process.Argv, p.texts(p.c.Process.Env)
 	at = p.texts(argv)
 	for i, path := range p.c.Process.Paths {
@@ -413,6 +422,13 @@ func (p *payload) last() {
 			c.allow(unix.ENOENT, unix.EACCES, unix.ENOTDIR)
 		}
 	}
+}
+
+// stub executes ctl as the first process, which starts the payload as the second.
+func (p *payload) stub() {
+	id := &p.c.Identity
+	env := p.texts([]string{"container=" + id.Manager, "container_uuid=" + dashed(id.UUID)})
+	p.sys("start the stub", none, unix.SYS_EXECVEAT, int(p.b.stub.Fd()), "", p.texts([]string{StubName}), env, unix.AT_EMPTY_PATH)
 }
 
 // bootID is a random UUID in the form that the kernel gives its own.

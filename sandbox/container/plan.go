@@ -80,7 +80,7 @@ func (c *Container) ownNetwork() bool { return c.Namespace.Network || c.Namespac
 func (c *Container) Steps() []Step {
 	var l []Step
 	add := func(s Step) { l = append(l, s) }
-	if !c.ReadOnly && c.Volatile == VolatileNo {
+	if !c.ReadOnly && c.Volatile != VolatileState {
 		l = append(l, skeleton()...)
 	}
 	if !c.NoTmp {

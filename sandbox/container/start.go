@@ -84,6 +84,9 @@ func (c *Container) start(h Hooks) (*Running, error) {
 		defer unix.Close(ns)
 		b.users = ns
 	}
+	if err := b.openStub(); err != nil { // of a mount that is the host's
+		return nil, err
+	}
 	if err := b.build(); err != nil {
 		return nil, err
 	}

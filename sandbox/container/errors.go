@@ -1,0 +1,14 @@
+package container
+
+import (
+	"ctl/internal/sys"
+)
+
+// Failure is what could not be done; its text ends with the reason in the words of strerror(3).
+type Failure struct {
+	What string
+	Err  error
+}
+
+func (f Failure) Error() string { return f.What + ": " + sys.Strerror(sys.Errno(f.Err)) }
+func (f Failure) Unwrap() error { return f.Err }
