@@ -22,8 +22,7 @@ type builder struct {
 	kmsg     *os.File       // holds /proc/kmsg open, so that who reads it waits
 	master   *os.File       // of the console
 	slave    *os.File
-	stub     *os.File // our own program, and what it is to run in the container
-	orders   *os.File
+	stub     *os.File // our own program
 	warnings []string
 }
 
@@ -240,8 +239,7 @@ func (b *builder) openStub() (err error) {
 	if b.stub, err = sealed(); err != nil {
 		return fmt.Errorf("seal the stub: %w", err)
 	}
-	b.orders, err = b.c.Process.stubOrders()
-	return err
+	return nil
 }
 
 // credentials puts the secrets where nothing is ever written to a disk.

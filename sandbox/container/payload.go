@@ -3,6 +3,7 @@ package container
 import (
 	"crypto/rand"
 	"encoding/hex"
+	"runtime"
 	"strconv"
 	"unsafe"
 
@@ -285,9 +286,6 @@ func (p *payload) terminal() {
 			fds = append(fds, int(f.Fd()))
 		}
 	}
-	if p.c.Process.Stub {
-		fds = append(fds, int(p.b.orders.Fd()))
-	}
 	for _, f := range p.c.Pass {
 		fds = append(fds, int(f.Fd()))
 	}
@@ -407,7 +405,6 @@ func (p *payload) last() {
 	p.sys("unblock signals", none, unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, address(&p.program, &unblocked), nil, 8)
 	if p.c.Process.Stub {
 		p.stub()
-		return
 	}
 	argv, env := p.c.Process.Argv, p.texts(p.c.Process.Env)
 	at = p.texts(argv)
@@ -424,11 +421,20 @@ func (p *payload) last() {
 	}
 }
 
-// stub executes ctl as the first process, which starts the payload as the second.
+// stub forks the payload, which goes on in a session of its own, and executes ctl as the first process.
 func (p *payload) stub() {
 	id := &p.c.Identity
-	env := p.texts([]string{"container=" + id.Manager, "container_uuid=" + dashed(id.UUID)})
+	env := p.texts([]string{"container=" + id.Manager, "container_uuid=" + id.UUID})
+	args := [5]any{int(unix.SIGCHLD), 0, 0, 0, 0}
+	if runtime.GOARCH == "s390x" {
+		args[0], args[1] = args[1], args[0]
+	}
+	p.sys("fork", none, unix.SYS_CLONE, args[:]...).forks = 1
 	p.sys("start the stub", none, unix.SYS_EXECVEAT, int(p.b.stub.Fd()), "", p.texts([]string{StubName}), env, unix.AT_EMPTY_PATH)
+	p.sys("make a session", none, unix.SYS_SETSID)
+	if p.c.Console {
+		p.sys("take the terminal", none, unix.SYS_IOCTL, 0, unix.TIOCSCTTY, 1)
+	}
 }
 
 // bootID is a random UUID in the form that the kernel gives its own.

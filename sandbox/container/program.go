@@ -31,7 +31,9 @@ type call struct {
 	out  int8  // the register for the result, none if negative
 	skip uint8 // calls to pass over when this one failed in a way that is allowed
 	want int8  // the result has to be this, unless negative
-	may  [4]syscall.Errno
+	// The call forks: the child passes over so many calls, which are the parent's.
+	forks uint8
+	may   [4]syscall.Errno
 }
 
 // A register holds the result of a call of a program.
@@ -145,6 +147,11 @@ func (p *program) run(report uintptr) {
 				i += uintptr(c.skip)
 				continue
 			}
+		} else if c.forks > 0 {
+			if r == 0 {
+				i += uintptr(c.forks)
+			}
+			continue
 		} else if c.want >= 0 && r != uintptr(c.want) {
 			fail(report, i, 0)
 		} else if c.out >= 0 {

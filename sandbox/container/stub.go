@@ -1,11 +1,8 @@
 package container
 
 import (
-	"bytes"
-	"fmt"
 	"os"
 	"os/signal"
-	"strings"
 	"syscall"
 	"time"
 
@@ -15,9 +12,6 @@ import (
 // StubName is what ctl is called by as the first process of a container in whose place something else is to run
 // (systemd-nspawn(1) --as-pid2): it reaps, and turns signals for an init into the end of the container.
 const StubName = "(sd-stubinit)"
-
-// stubFD is where the stub finds what to run.
-const stubFD = 3
 
 // sealed opens our own program so that what executes it gets it from a mount that is read-only, and that nobody can make writable for it
 // is nowhere: /proc/1/exe is no way to change a file of the host (CVE-2019-5736).
@@ -38,62 +32,17 @@ func sealed() (*os.File, error) {
 	return os.NewFile(uintptr(fd), StubName), nil
 }
 
-// stubOrders is what the stub reads: the files to try, the arguments and the environment, each list ended by an empty string.
-func (p *Process) stubOrders() (*os.File, error) {
-	fd, err := unix.MemfdCreate("orders", unix.MFD_CLOEXEC)
-	if err != nil {
-		return nil, err
-	}
-	f := os.NewFile(uintptr(fd), "orders")
-	var b bytes.Buffer
-	for _, l := range [][]string{p.Paths, p.Argv, p.Env} {
-		fmt.Fprintf(&b, "%d\x00", len(l))
-		for _, s := range l {
-			b.WriteString(s + "\x00")
-		}
-	}
-	if _, err := f.Write(b.Bytes()); err != nil {
-		f.Close()
-		return nil, err
-	}
-	_, err = f.Seek(0, 0)
-	return f, err
-}
-
-func readOrders() (lists [3][]string, err error) {
-	f := os.NewFile(stubFD, "orders")
-	defer f.Close()
-	var b bytes.Buffer
-	if _, err := b.ReadFrom(f); err != nil {
-		return lists, err
-	}
-	words := strings.Split(b.String(), "\x00")
-	for i := range lists {
-		var n int
-		if _, err := fmt.Sscan(words[0], &n); err != nil || n < 0 || n+1 > len(words) {
-			return lists, unix.EBADMSG
-		}
-		lists[i], words = words[1:n+1], words[n+1:]
-	}
-	return lists, nil
-}
-
 // stopTimeout is how long the payload may take to end after it has been asked to.
 const stopTimeout = 90 * time.Second
+
+// stubPayload is the process that the stub is there for. It was forked before the stub had threads, which have numbers too.
+const stubPayload = 2
 
 // Stub is the first process of a container that runs a program as its second one. It returns the exit status.
 func Stub() int {
 	_ = unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0) // nobody is to look into it
-	lists, err := readOrders()
-	if err != nil {
-		return stubFailed("read orders", err)
-	}
 	signals := make(chan os.Signal, 64)
 	signal.Notify(signals)
-	pid, err := startPayload(lists)
-	if err != nil {
-		return stubFailed("execv("+lists[1][0]+") failed", err)
-	}
 	reboot := 0
 	var timeout <-chan time.Time
 	for {
@@ -103,7 +52,7 @@ func Stub() int {
 			if err != nil || got <= 0 {
 				break
 			}
-			if got == pid {
+			if got == stubPayload {
 				return stubEnd(reboot, status)
 			}
 		}
@@ -119,31 +68,13 @@ func Stub() int {
 			if how != 0 && reboot == 0 {
 				reboot, timeout = how, time.After(stopTimeout)
 				for _, s := range []unix.Signal{unix.SIGTERM, unix.SIGCONT, unix.SIGHUP} {
-					_ = unix.Kill(pid, s)
+					_ = unix.Kill(stubPayload, s)
 				}
 			}
 		case <-timeout:
 			return stubEnd(reboot, 0)
 		}
 	}
-}
-
-// startPayload starts the first of the files that can be executed.
-func startPayload(lists [3][]string) (int, error) {
-	paths, argv, env := lists[0], lists[1], lists[2]
-	_, err := unix.IoctlGetTermios(0, unix.TCGETS)
-	attr := syscall.ProcAttr{Env: env, Files: []uintptr{0, 1, 2}, Sys: &syscall.SysProcAttr{Setsid: true, Setctty: err == nil}}
-	err = unix.ENOENT
-	for _, path := range paths {
-		pid, e := syscall.ForkExec(path, argv, &attr)
-		if e == nil {
-			return pid, nil
-		}
-		if e != unix.ENOENT && e != unix.ENOTDIR || err == unix.ENOENT {
-			err = e
-		}
-	}
-	return 0, err
 }
 
 // stubEnd ends the container as its payload did, or as it was told to.
@@ -155,9 +86,4 @@ func stubEnd(reboot int, status unix.WaitStatus) int {
 		return status.ExitStatus()
 	}
 	return 255
-}
-
-func stubFailed(what string, err error) int {
-	fmt.Fprintln(os.Stderr, Failure{what, err}.Error())
-	return 1
 }
