@@ -153,7 +153,7 @@ func (c *Call) limits(d *container.Container) error {
 	}
 	if o.hardened {
 		p.Hardened()
-	} else if o.console == "pipe" {
+	} else if o.console == "pipe" && (isTerminal(os.Stdin) || isTerminal(os.Stdout) || isTerminal(os.Stderr)) {
 		p.NoTyping()
 	}
 	l.Filters = [][]unix.SockFilter{p.Program()}

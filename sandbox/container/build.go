@@ -56,12 +56,12 @@ func (b *builder) build() error {
 			return fmt.Errorf("%s %s: %w", s.Do, s.Target, bare(err))
 		}
 	}
-	b.timezone()
-	b.resolvConf()
+	_ = b.asOwner(b.timezone)
+	_ = b.asOwner(b.resolvConf)
 	if err := b.credentials(); err != nil {
 		return fmt.Errorf("pass credentials: %w", bare(err))
 	}
-	if err := b.home(); err != nil {
+	if err := b.asOwner(b.home); err != nil {
 		return fmt.Errorf("make a home directory: %w", bare(err))
 	}
 	return b.checkExec()
@@ -294,7 +294,7 @@ func (b *builder) home() error {
 		return err
 	}
 	base := 0
-	if b.c.Users != nil && b.c.Users.Owner == OwnedAsIs {
+	if b.c.Users != nil {
 		base = b.c.shift()
 	}
 	return unix.Fchownat(d.Fd(), name, base+int(u.UID), base+int(u.GID), unix.AT_SYMLINK_NOFOLLOW)
@@ -310,6 +310,10 @@ func (b *builder) do(s *Step) error {
 		}
 		defer unix.Close(fd)
 		if s.Type == "devpts" {
+			if shift := b.c.shift(); shift != 0 {
+				_ = unix.Fchownat(fd, "", shift, shift, unix.AT_EMPTY_PATH)
+				_ = unix.Fchownat(fd, "ptmx", shift, shift, unix.AT_SYMLINK_NOFOLLOW)
+			}
 			if err := b.openConsole(fd); err != nil {
 				return err
 			}
@@ -323,7 +327,11 @@ func (b *builder) do(s *Step) error {
 		return b.directory(s.Target, s.Mode)
 	case Link:
 		return b.in(s.Target, func(dir int, name string) error {
-			return b.own(dir, name, unix.Symlinkat(s.Source, dir, name))
+			err := unix.Symlinkat(s.Source, dir, name)
+			if s.May && errors.Is(err, unix.EEXIST) {
+				return nil
+			}
+			return b.own(dir, name, err)
 		})
 	case Device:
 		return b.device(s)
@@ -364,7 +372,11 @@ func (b *builder) makeDirectory(target string) (*tree.Dir, error) {
 	if !errors.Is(err, unix.ENOENT) {
 		return d, err
 	}
-	if d, err = b.root.MkdirAll(target, 0o755); err != nil {
+	err = b.asOwner(func() (err error) {
+		d, err = b.root.MkdirAll(target, 0o755)
+		return err
+	})
+	if err != nil {
 		return nil, err
 	}
 	if s := b.c.shift(); s != 0 {
@@ -384,6 +396,23 @@ func (b *builder) directory(target string, mode uint32) error {
 	return err
 }
 
+// asOwner does something in the tree, and again as the container's root user where the tree shows all files with the owners
+// of its user namespace and nobody else can own one.
+func (b *builder) asOwner(do func() error) error {
+	err := do()
+	if !errors.Is(err, unix.EOVERFLOW) || b.c.Users == nil {
+		return err
+	}
+	s := b.c.shift()
+	_ = unix.Setfsgid(s) // both are of this thread alone
+	_ = unix.Setfsuid(s)
+	defer func() {
+		_ = unix.Setfsuid(0)
+		_ = unix.Setfsgid(0)
+	}()
+	return do()
+}
+
 // in opens the directory that target is in, made if need be, and has make put the last component there.
 func (b *builder) in(target string, make func(dir int, name string) error) error {
 	d, err := b.makeDirectory(path.Dir(target))
@@ -391,7 +420,7 @@ func (b *builder) in(target string, make func(dir int, name string) error) error
 		return err
 	}
 	defer d.Close()
-	return make(d.Fd(), path.Base(target))
+	return b.asOwner(func() error { return make(d.Fd(), path.Base(target)) })
 }
 
 // own gives what was made to the container's root user.

@@ -28,9 +28,6 @@ func (b *builder) custom(m *Custom) error {
 		return err
 	}
 	defer unix.Close(fd)
-	if err := propagate(fd, unix.MS_PRIVATE); err != nil {
-		return err
-	}
 	if m.Map != NoMap {
 		if err := b.mapCustom(m, fd, from); err != nil {
 			return fmt.Errorf("map owners: %w", err)

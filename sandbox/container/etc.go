@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"ctl/internal/sys"
 )
 
 // ResolvConf is how a container gets its resolv.conf(5), systemd-nspawn(1) --resolv-conf=.
@@ -53,7 +55,7 @@ var resolvConfFiles = [...]string{"/etc/resolv.conf", "/usr/lib/systemd/resolv.c
 func (c *Container) readOnlyTree() bool { return c.ReadOnly || c.Volatile == VolatileState }
 
 // resolvConf gives the container a resolv.conf(5). What fails is only warned of.
-func (b *builder) resolvConf() {
+func (b *builder) resolvConf() error {
 	mode := b.c.ResolvConf
 	if mode == ResolvConfAuto {
 		mode = b.chooseResolvConf()
@@ -61,21 +63,24 @@ func (b *builder) resolvConf() {
 	switch {
 	case mode == ResolvConfOff:
 	case mode == ResolvConfDelete:
-		if err := b.remove("/etc/resolv.conf"); err != nil {
-			b.warn("Failed to remove /etc/resolv.conf, ignoring: %v", bare(err))
-		}
+		return b.tell("Failed to remove /etc/resolv.conf", b.remove("/etc/resolv.conf"))
 	case mode >= ResolvConfBindHost:
 		from := resolvConfFiles[mode-ResolvConfBindHost]
-		if err := b.bindEtc(from, "/etc/resolv.conf"); err != nil {
-			b.warn("Failed to bind mount %s, ignoring: %v", from, bare(err))
-		}
+		return b.tell("Failed to bind mount "+from, b.bindEtc(from, "/etc/resolv.conf"))
 	default:
-		replace := mode >= ResolvConfReplaceHost
 		from := resolvConfFiles[(mode-ResolvConfCopyHost)%4]
-		if err := b.copyEtc(from, "/etc/resolv.conf", replace); err != nil {
-			b.warn("Failed to copy %s to %s, ignoring: %v", from, "/etc/resolv.conf", bare(err))
-		}
+		return b.tell("Failed to copy "+from+" to /etc/resolv.conf", b.copyEtc(from, "/etc/resolv.conf", mode >= ResolvConfReplaceHost))
 	}
+	return nil
+}
+
+// tell warns of what could not be done, unless it is to be tried again (asOwner).
+func (b *builder) tell(what string, err error) error {
+	if err != nil && !(errors.Is(err, unix.EOVERFLOW) && b.c.Users != nil) {
+		b.warn("%s, ignoring: %s", what, sys.Strerror(sys.Errno(err)))
+		return nil
+	}
+	return err
 }
 
 func (b *builder) chooseResolvConf() ResolvConf {
@@ -212,7 +217,7 @@ func zone() (name string, link bool, err error) {
 }
 
 // timezone gives the container a localtime(5). What fails is only warned of.
-func (b *builder) timezone() {
+func (b *builder) timezone() error {
 	const target = "/etc/localtime"
 	name, _, err := zone()
 	mode := b.c.Timezone
@@ -237,7 +242,7 @@ func (b *builder) timezone() {
 	if mode == TimezoneSymlink {
 		if name == "" {
 			b.warn("/etc/localtime does not point into /usr/share/zoneinfo/, not updating container timezone.")
-			return
+			return nil
 		}
 		if _, err := b.root.Stat("/usr/share/zoneinfo/" + name); err != nil {
 			mode = TimezoneBind // the container does not know the zone
@@ -245,22 +250,15 @@ func (b *builder) timezone() {
 	}
 	switch mode {
 	case TimezoneDelete:
-		if err := b.remove(target); err != nil {
-			b.warn("Failed to remove %s, ignoring: %v", target, bare(err))
-		}
+		return b.tell("Failed to remove "+target, b.remove(target))
 	case TimezoneSymlink:
-		if err := b.linkZone("../usr/share/zoneinfo/" + name); err != nil {
-			b.warn("Failed to correct timezone of container, ignoring: %v", bare(err))
-		}
+		return b.tell("Failed to correct timezone of container", b.linkZone("../usr/share/zoneinfo/"+name))
 	case TimezoneBind:
-		if err := b.bindZone(target); err != nil {
-			b.warn("Failed to bind mount /etc/localtime, ignoring: %v", bare(err))
-		}
+		return b.tell("Failed to bind mount "+target, b.bindZone(target))
 	case TimezoneCopy:
-		if err := b.copyEtc("/etc/localtime", target, true); err != nil {
-			b.warn("Failed to copy /etc/localtime, ignoring: %v", bare(err))
-		}
+		return b.tell("Failed to copy "+target, b.copyEtc("/etc/localtime", target, true))
 	}
+	return nil
 }
 
 func (b *builder) linkZone(to string) error {

@@ -183,7 +183,7 @@ func (p *payload) networkSys() {
 		p.sys(about, none, unix.SYS_MKDIRAT, memory, name, 0o755)
 		p.sys(about, none, unix.SYS_MOVE_MOUNT, parts[i], "", memory, name, unix.MOVE_MOUNT_F_EMPTY_PATH)
 	}
-	for _, name := range []string{"fs", "fs/cgroup", "fs/bpf"} {
+	for _, name := range []string{"fs", "fs/cgroup", "fs/bpf", "fs/selinux"} {
 		p.sys("make /sys/"+name, none, unix.SYS_MKDIRAT, memory, name, 0o755)
 	}
 	p.attributes("make /sys read-only", memory, locked, 0)
@@ -358,8 +358,12 @@ func (p *payload) privileges() {
 		p.sys("set the user", none, unix.SYS_SETRESUID, int(u.UID), int(u.UID), int(u.UID))
 	}
 	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
-	low, high := capabilityWords(keep & Capabilities())
-	ilow, ihigh := capabilityWords(inherit & Capabilities())
+	if p.c.Users == nil { // the first process of a user namespace has them all
+		keep, inherit = keep&Capabilities(), inherit&Capabilities()
+	}
+	keep, inherit = keep&(2<<lastCap()-1), inherit&(2<<lastCap()-1)
+	low, high := capabilityWords(keep)
+	ilow, ihigh := capabilityWords(inherit)
 	data := [2]unix.CapUserData{{Effective: low, Permitted: low, Inheritable: ilow}, {Effective: high, Permitted: high, Inheritable: ihigh}}
 	p.sys("set capabilities", none, unix.SYS_CAPSET, address(&p.program, &header), address(&p.program, &data))
 	for i := 0; i <= lastCapability; i++ {
@@ -374,6 +378,18 @@ func (p *payload) privileges() {
 
 // lastCapability is the highest number that a set of capabilities has room for.
 const lastCapability = 62
+
+// lastCap is the highest capability that the kernel knows.
+func lastCap() int {
+	n := 0
+	for n < lastCapability {
+		if v, err := unix.PrctlRetInt(unix.PR_CAPBSET_READ, uintptr(n+1), 0, 0, 0); err != nil || v < 0 {
+			break
+		}
+		n++
+	}
+	return n
+}
 
 // Capabilities are those that this process has, which are all that it can give, capabilities(7).
 func Capabilities() uint64 {

@@ -1,6 +1,7 @@
 package container
 
 import (
+	"os"
 	"strconv"
 
 	"golang.org/x/sys/unix"
@@ -126,7 +127,7 @@ func (c *Container) runHost() []Step {
 		{Do: Directory, Target: hostDir, Mode: 0o755},
 		{Do: SelfBind, Target: hostDir, Source: hostDir, Why: "becomes read-only at the end"},
 		{Do: HostBind, Target: hostDir + "/os-release", Source: "/etc/os-release", Attr: locked, May: true, Why: "what the host is"},
-		{Do: Directory, Target: inaccessible, Mode: 0o755},
+		{Do: Directory, Target: inaccessible, Mode: 0o555},
 		{Do: Node, Target: inaccessible + "/reg", Mode: unix.S_IFREG},
 		{Do: Directory, Target: inaccessible + "/dir", Mode: 0},
 		{Do: Node, Target: inaccessible + "/fifo", Mode: unix.S_IFIFO},
@@ -163,8 +164,11 @@ func (c *Container) devices() []Step {
 			Step{Do: Link, Target: "/dev/char/" + number, Source: "../" + d.name, May: d.may})
 	}
 	for _, s := range [][2]string{{"/dev/fd", "/proc/self/fd"}, {"/dev/stdin", "/proc/self/fd/0"}, {"/dev/stdout", "/proc/self/fd/1"},
-		{"/dev/stderr", "/proc/self/fd/2"}, {"/dev/core", "/proc/kcore"}, {"/dev/ptmx", "pts/ptmx"}} {
+		{"/dev/stderr", "/proc/self/fd/2"}, {"/dev/ptmx", "pts/ptmx"}} {
 		l = append(l, Step{Do: Link, Target: s[0], Source: s[1]})
+	}
+	if _, err := os.Stat("/proc/kcore"); err == nil {
+		l = append(l, Step{Do: Link, Target: "/dev/core", Source: "/proc/kcore"})
 	}
 	options := []string{"newinstance", "ptmxmode=0666", "mode=0600"}
 	if c.ttyGroup() {
