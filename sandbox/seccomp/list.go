@@ -1,7 +1,6 @@
 package seccomp
 
 import (
-	"fmt"
 	"strconv"
 	"strings"
 
@@ -25,15 +24,15 @@ type ownAction struct {
 
 // Assign adds the words of a value of SystemCallFilter=, which began with ~ if it is inverted: calls, or groups of them, each with
 // :ERRNO or :kill if it is inverted. The first value decides what the list is about, later ones of the other kind take away from it.
-// Words that are wrong are left out; what is wrong with them is returned.
-func (l *List) Assign(inverted bool, words []string) []error { return l.assign(inverted, words, true) }
+// Words that are wrong are left out; what the reference says of them is returned.
+func (l *List) Assign(inverted bool, words []string) []string { return l.assign(inverted, words, true) }
 
 // AssignLog is Assign for SystemCallLog=, whose words have no errors.
-func (l *List) AssignLog(inverted bool, words []string) []error {
+func (l *List) AssignLog(inverted bool, words []string) []string {
 	return l.assign(inverted, words, false)
 }
 
-func (l *List) assign(inverted bool, words []string, filter bool) (wrong []error) {
+func (l *List) assign(inverted bool, words []string, filter bool) (wrong []string) {
 	if !l.begun {
 		*l = List{allow: !inverted, begun: true}
 		if l.allow && filter {
@@ -41,22 +40,22 @@ func (l *List) assign(inverted bool, words []string, filter bool) (wrong []error
 		}
 	}
 	for _, word := range words {
-		name, then, err := word, Action(0), error(nil)
-		own := false
+		name, then, own, ok := word, Action(0), false, true
 		if filter {
-			if name, then, own, err = parseWord(word); err != nil {
-				wrong = append(wrong, err)
-				continue
-			}
+			name, then, own, ok = parseWord(word)
+		}
+		if !ok {
+			wrong = append(wrong, "Failed to parse syscall:errno, ignoring: "+word)
+			continue
 		}
 		if own && !inverted {
-			wrong = append(wrong, fmt.Errorf("Allow-listed system calls cannot take error number, ignoring: %s", word))
+			wrong = append(wrong, "Allow-listed system calls cannot take error number, ignoring: "+word)
 			continue
 		}
 		if _, ok := findGroup(name); !ok && strings.HasPrefix(name, "@") {
-			wrong = append(wrong, fmt.Errorf("Unknown system call group, ignoring: %s", name))
+			wrong = append(wrong, "Unknown system call group, ignoring: "+name)
 		} else if _, ok := find(name); !ok && !strings.HasPrefix(name, "@") {
-			wrong = append(wrong, fmt.Errorf("System call %s is not known, ignoring.", name))
+			wrong = append(wrong, "System call "+name+" is not known, ignoring.")
 		}
 		set := Calls(name)
 		for i := range l.own {
@@ -76,18 +75,13 @@ func (l *List) assign(inverted bool, words []string, filter bool) (wrong []error
 }
 
 // parseWord takes a word of SystemCallFilter= apart.
-func parseWord(word string) (name string, then Action, own bool, err error) {
+func parseWord(word string) (name string, then Action, own, ok bool) {
 	name, text, own := strings.Cut(word, ":")
-	if own {
-		var ok bool
-		if then, ok = ParseAction(text); !ok {
-			return "", 0, false, fmt.Errorf("Failed to parse syscall:errno, ignoring: %s", word)
-		}
+	ok = name != ""
+	if own && ok {
+		then, ok = ParseAction(text)
 	}
-	if name == "" {
-		return "", 0, false, fmt.Errorf("Failed to parse syscall:errno, ignoring: %s", word)
-	}
-	return name, then, own, nil
+	return name, then, own, ok
 }
 
 // lastErrno is the greatest errno that the kernel can return.
