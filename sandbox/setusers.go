@@ -1,0 +1,77 @@
+package sandbox
+
+import (
+	"strconv"
+	"strings"
+
+	"ctl/internal/cli"
+	"ctl/internal/unit"
+)
+
+func setPrivateUsers(c *Call, v string) error {
+	c.Opt.given |= givenUsers
+	return c.Opt.privateUsers(v)
+}
+
+func (o *Settings) privateUsers(v string) error {
+	b, isBool := unit.Boolean(v)
+	if v != "" && v[0] >= '0' && v[0] <= '9' {
+		isBool = false // IDs look like that
+	}
+	switch {
+	case v == "" || isBool && b:
+		o.users = usersOwner
+	case isBool:
+		o.users = usersNo
+	case v == "pick":
+		o.users = usersPick
+	case v == "managed":
+		o.users = usersManaged
+	case v == "identity":
+		o.users, o.usersBase, o.usersRange = usersIdentity, 0, 0x10000
+	default:
+		base, count, has := strings.Cut(v, ":")
+		n, err := strconv.ParseUint(base, 10, 32)
+		if err != nil || n >= 0xFFFFFFFE {
+			return cli.Usage("Failed to parse UID \"" + base + "\": Invalid argument")
+		}
+		r := uint64(0x10000)
+		if has {
+			if r, err = strconv.ParseUint(count, 10, 32); err != nil || r == 0 {
+				return cli.Usage("Failed to parse UID range \"" + count + "\": Invalid argument")
+			}
+		}
+		if n+r > 0xFFFFFFFE {
+			return cli.Usage("UID range cannot be empty or go beyond 4294967295.")
+		}
+		o.users, o.usersBase, o.usersRange = usersFixed, uint32(n), uint32(r)
+	}
+	return nil
+}
+
+var ownershipNames = []string{"off", "chown", "map", "foreign", "auto"}
+
+func setOwnership(c *Call, v string) error {
+	if v == "help" {
+		return c.names(ownershipNames)
+	}
+	i, ok := one(ownershipNames, v)
+	if !ok {
+		return cli.Usage("Cannot parse --private-users-ownership= value: " + v)
+	}
+	c.Opt.ownership, c.Opt.ownershipGiven = ownership(i), true
+	c.Opt.given |= givenOwnership
+	return nil
+}
+
+func setChown(c *Call, _ string) error {
+	c.Opt.ownership, c.Opt.ownershipGiven = ownedByChown, true
+	c.Opt.given |= givenOwnership
+	return nil
+}
+
+func setPickUsers(c *Call, _ string) error {
+	c.Opt.users = usersPick
+	c.Opt.given |= givenUsers
+	return nil
+}
