@@ -22,6 +22,7 @@ type Call struct {
 	log   term.Log
 	env   term.Env
 
+	deaf        bool     // nobody hears what we notify
 	temporary   []string // directories to be removed at the end
 	interactive bool     // the container's console is the caller's terminal
 }

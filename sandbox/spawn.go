@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"os/signal"
 	"path"
@@ -217,8 +218,22 @@ func (c *Call) prepare() (*prepared, error) {
 	}
 	p.dir = dir
 	mode := lock.Exclusive
-	if o.readOnly || o.volatile != container.VolatileNo || dir == "/" || o.ephemeral {
+	if o.readOnly || o.volatile != container.VolatileNo || dir == "/" {
 		mode = lock.Shared
+	}
+	if o.ephemeral { // the copy is locked; nobody minds who reads the tree
+		if o.dryRun {
+			return p, nil
+		}
+		if p.copy, err = c.copyOf(ctx, dir); err != nil {
+			return fail(err)
+		}
+		p.dir = p.copy.Path
+		o.machine = cleanName(o.machine + "-" + randomSuffix())
+		if err := c.looksLikeSystem(p.dir); err != nil {
+			return fail(err)
+		}
+		return p, nil
 	}
 	l, err := lock.Image(dir, mode, os.Getenv)
 	if errors.Is(err, lock.ErrBusy) {
@@ -228,19 +243,14 @@ func (c *Call) prepare() (*prepared, error) {
 		return fail(fmt.Errorf("Failed to lock %s: %w", dir, errno(err)))
 	}
 	p.locks = append(p.locks, l)
-	if o.ephemeral && !o.dryRun {
-		if p.copy, err = c.copyOf(ctx, dir); err != nil {
-			return fail(err)
-		}
-		p.dir = p.copy.Path
-		l.Release()
-		p.locks = nil
-	}
 	if err := c.looksLikeSystem(p.dir); err != nil {
 		return fail(err)
 	}
 	return p, nil
 }
+
+// randomSuffix tells one ephemeral container from others of its tree.
+func randomSuffix() string { return fmt.Sprintf("%016x", rand.Uint64()) }
 
 // looksLikeSystem refuses directories in which no system is.
 func (c *Call) looksLikeSystem(dir string) error {

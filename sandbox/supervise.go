@@ -85,6 +85,9 @@ func (c *Call) runOnce(p *prepared) (again bool, err error) {
 	if con != nil {
 		defer con.Restore()
 	}
+	if f, ok := errors.AsType[*container.PayloadFailure](err); ok {
+		return false, c.neverRan(f, d.Console)
+	}
 	if err != nil {
 		return false, err
 	}
@@ -96,6 +99,10 @@ func (c *Call) runOnce(p *prepared) (again bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	c.notify("STOPPING=1\nSTATUS=Terminating...")
+	if status.Exited() {
+		c.notify("EXIT_STATUS=" + strconv.Itoa(status.ExitStatus()))
+	}
 	again, err = c.ended(status)
 	if con != nil && o.console == "passive" {
 		over := make(chan struct{})
@@ -105,30 +112,46 @@ func (c *Call) runOnce(p *prepared) (again bool, err error) {
 	return again, err
 }
 
+// neverRan says why the payload could not be executed, where it would have said it itself.
+func (c *Call) neverRan(f *container.PayloadFailure, console bool) error {
+	if !console {
+		c.say(term.Err, f.Error())
+		return Exit(1)
+	}
+	c.print(f.Error() + "\r\n")
+	c.tell(0)
+	c.notify("STOPPING=1\nSTATUS=Terminating...")
+	c.notify("EXIT_STATUS=1")
+	_, err := c.ended(syscall.WaitStatus(1 << 8))
+	return err
+}
+
 // tell tells who has started us that the container runs, sd_notify(3).
 func (c *Call) tell(pid int) {
-	text := "STATUS=Container started.\nX_NSPAWN_LEADER_PID=" + strconv.Itoa(pid)
+	c.notify("STATUS=Container started.\nX_NSPAWN_LEADER_PID=" + strconv.Itoa(pid))
 	if !c.Opt.notifyReady {
-		text = "READY=1\n" + text
+		c.notify("READY=1\n")
 	}
-	notify(text)
 }
 
 // notify sends a message to the socket that NOTIFY_SOCKET names.
-func notify(text string) {
+func (c *Call) notify(text string) {
 	name := os.Getenv("NOTIFY_SOCKET")
-	if name == "" {
+	if name == "" || c.deaf {
 		return
 	}
 	if name[0] == '@' {
 		name = "\x00" + name[1:]
 	}
 	conn, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Net: "unixgram", Name: name})
-	if err != nil {
-		return
+	if err == nil {
+		_, err = conn.Write([]byte(text))
+		conn.Close()
 	}
-	_, _ = conn.Write([]byte(text))
-	conn.Close()
+	if err != nil {
+		c.deaf = true
+		c.say(term.Warning, "Failed to send readiness notification, ignoring: "+sys.Strerror(sys.Errno(err)))
+	}
 }
 
 // accompany sees the container through until it has ended.
@@ -164,8 +187,8 @@ func (c *Call) accompany(r *container.Running, con *console.Console, signals <-c
 		case s := <-signals:
 			if c.Opt.killSignal != 0 && !halting && (s == unix.SIGTERM || s == unix.SIGINT) {
 				halting = true
-				c.say(term.Info, "Trying to halt container. Send SIGTERM again to trigger immediate termination.")
-				notify("STOPPING=1\nSTATUS=Terminating...")
+				c.say(term.Info, "Trying to halt container by sending "+strings.TrimPrefix(unix.SignalName(s.(syscall.Signal)), "SIG")+
+					" to container PID "+strconv.Itoa(r.PID)+". Send SIGTERM again to trigger immediate termination.")
 				if r.Signal(syscall.Signal(c.Opt.killSignal)) == nil {
 					continue
 				}
@@ -242,9 +265,9 @@ func (c *Call) listen(r *container.Running) {
 		for line := range strings.Lines(string(buf[:n])) {
 			line = strings.TrimSpace(line)
 			if status, ok := strings.CutPrefix(line, "STATUS="); ok {
-				notify("STATUS=Container running: " + status)
+				c.notify("STATUS=Container running: " + status)
 			} else if line == "READY=1" && c.Opt.notifyReady {
-				notify("READY=1")
+				c.notify("READY=1\n")
 			}
 		}
 	}

@@ -37,7 +37,7 @@ func (b *builder) checkFile(name string, depth int) error {
 	if err != nil {
 		return nil // as above
 	}
-	refused := Failure{"execv(" + name + ") failed", unix.EACCES}
+	refused := &PayloadFailure{Failure{"execv(" + name + ") failed", unix.EACCES}}
 	if strings.HasPrefix(real+"/", "/proc/") {
 		return refused
 	}

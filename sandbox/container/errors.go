@@ -12,3 +12,9 @@ type Failure struct {
 
 func (f Failure) Error() string { return f.What + ": " + sys.Strerror(sys.Errno(f.Err)) }
 func (f Failure) Unwrap() error { return f.Err }
+
+// PayloadFailure is a Failure of the container's first process, which existed already.
+type PayloadFailure struct{ Failure }
+
+// Unwrap returns the reason.
+func (f *PayloadFailure) Unwrap() error { return f.Failure.Err }

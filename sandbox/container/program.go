@@ -113,7 +113,7 @@ func (p *program) failed(f failure) error {
 	if f.errno == 0 {
 		return fmt.Errorf("%s: the other side has gone", about)
 	}
-	return Failure{about, syscall.Errno(f.errno)}
+	return &PayloadFailure{Failure{about, syscall.Errno(f.errno)}}
 }
 
 // run makes the calls, in a process that has no Go any more. It does not return: the last call is execve(2), and
