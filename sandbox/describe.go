@@ -231,7 +231,7 @@ func (c *Call) process(d *container.Container, t *tree.Tree) {
 		p.Paths = slices.Compact([]string{shell, "/bin/bash", "/bin/sh"})
 	}
 	for _, v := range []string{"COLORTERM", "NO_COLOR"} {
-		if x, ok := os.LookupEnv(v); ok && c.interactive {
+		if x, ok := os.LookupEnv(v); ok && o.console != "pipe" {
 			env = append(env, v+"="+x)
 		}
 	}
@@ -299,7 +299,7 @@ func hostRelease() []string {
 
 // terminal is the container's TERM: the caller's, if there is one to speak of.
 func (c *Call) terminal() string {
-	if t := os.Getenv("TERM"); c.interactive && t != "" {
+	if t := os.Getenv("TERM"); c.Opt.console != "pipe" && t != "" {
 		return t
 	}
 	return "dumb"

@@ -105,7 +105,7 @@ func setMachine(c *Call, v string) error {
 	if v != "" && !unit.Hostname(v) {
 		return cli.Usage("Invalid machine name: " + v)
 	}
-	c.Opt.machine = v
+	c.Opt.machine, c.Opt.machineGiven = v, v != ""
 	return nil
 }
 

@@ -229,7 +229,9 @@ func (c *Call) prepare() (*prepared, error) {
 			return fail(err)
 		}
 		p.dir = p.copy.Path
-		o.machine = cleanName(o.machine + "-" + randomSuffix())
+		if !o.machineGiven {
+			o.machine = cleanName(o.machine + "-" + randomSuffix())
+		}
 		if err := c.looksLikeSystem(p.dir); err != nil {
 			return fail(err)
 		}
@@ -316,6 +318,10 @@ func errno(err error) error {
 func (c *Call) decideConsole() {
 	o := &c.Opt
 	terminals := isTerminal(os.Stdin) && isTerminal(os.Stdout)
+	if o.console == "pipe" && terminals {
+		c.say(term.Notice, "Console mode 'pipe' selected, but standard input/output are connected to an interactive TTY. Most likely you want to use "+
+			"'interactive' console mode for proper interactivity and shell job control. Proceeding anyway.")
+	}
 	switch o.console {
 	case "":
 		o.console = "read-only"

@@ -61,7 +61,7 @@ func (c *Call) runOnce(p *prepared) (again bool, err error) {
 				"░ to reboot container; two times followed by p to poweroff container.")
 		}
 		if d.Limit.Capabilities&^container.Capabilities() != 0 && o.retain != allOfThem {
-			c.say(term.Info, "Some capabilities will not be set because they are not in the current bounding set.")
+			c.say(term.Warning, "Some capabilities will not be set because they are not in the current bounding set.")
 		}
 	}
 	g := newCgroup(o.keepUnit)
@@ -262,13 +262,16 @@ func (c *Call) listen(r *container.Running) {
 		if sender(oob[:oobn]) != r.PID {
 			continue // only the first process speaks for the container
 		}
+		ready := false
 		for line := range strings.Lines(string(buf[:n])) {
 			line = strings.TrimSpace(line)
 			if status, ok := strings.CutPrefix(line, "STATUS="); ok {
 				c.notify("STATUS=Container running: " + status)
-			} else if line == "READY=1" && c.Opt.notifyReady {
-				c.notify("READY=1\n")
 			}
+			ready = ready || line == "READY=1"
+		}
+		if ready {
+			c.notify("READY=1\n")
 		}
 	}
 }

@@ -201,10 +201,12 @@ var volatile = [...]struct {
 	{regexp.MustCompile(`inode-[0-9a-f]+:[0-9a-f]+:[0-9]+|inode-[0-9]+:[0-9]+`), "inode-N"},
 	{regexp.MustCompile(`/usr/bin/systemd-nspawn|/ctl/systemd-nspawn`), "systemd-nspawn"},
 	{regexp.MustCompile(`((PID|pid)[ =])[0-9]+`), "${1}N"},
+	{regexp.MustCompile(`pidfdid=[0-9]+`), "pidfdid=N"},
+	{regexp.MustCompile(`(SYSTEMD_EXEC_PID: )[0-9]+`), "${1}N"},
 	{regexp.MustCompile(`nr_inodes=[0-9]+k?`), "nr_inodes=N"},
 	{regexp.MustCompile(`(Seccomp_filters: )[1-9]`), "${1}N"}, // deviation 52
 	// What the host could see, deviation 51.
-	{regexp.MustCompile(`(?m)^mounts (groups of several: .*|/run/host/incoming: .*)\n`), ""},
+	{regexp.MustCompile(`(?m)^mounts (groups of several: .*|/run/host/incoming: .*|/proc/sys/kernel/random/boot_id: on /proc root .*)\n`), ""},
 	{regexp.MustCompile(`(/run/host/unix-export: .*shared) master`), "$1"},
 	// Messages about the tree name paths in it, deviation 53.
 	{regexp.MustCompile(`(?m)^(Failed to (bind )?mount /etc/(localtime|resolv\.conf))[ ,:].*`), "$1"},
@@ -226,7 +228,7 @@ var litter = regexp.MustCompile(`^(/run/systemd/nspawn/propagate|/run/systemd/ns
 // areas are the things that are compared, by name.
 func areas(r oracle.HostResult) map[string][]string {
 	left := settled(strings.Join(r.Left, "\n"))
-	left = slices.DeleteFunc(left, litter.MatchString)
+	left = slices.DeleteFunc(left, func(l string) bool { return l == "" || litter.MatchString(l) })
 	slices.Sort(left)
 	return map[string][]string{"exit": {strconv.Itoa(r.Exit)}, "out": settled(r.Stdout), "err": settled(r.Stderr), "left": left}
 }

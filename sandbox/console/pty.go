@@ -49,8 +49,10 @@ func NewPair(root, uid, gid int) (master, slave *os.File, err error) {
 // openSlave opens the other side of the master m, without a path where the kernel can.
 func openSlave(root, m, n int) (int, error) {
 	if !testOnlyNoPeer {
-		s, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(m), unix.TIOCGPTPEER, unix.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC)
+		// The flags are the file's for good, and whoever is given it sees them: as an open(2) of it would have set them.
+		s, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(m), unix.TIOCGPTPEER, unix.O_RDWR|unix.O_NOCTTY|largeFile)
 		if errno == 0 {
+			unix.CloseOnExec(int(s))
 			return int(s), nil
 		}
 		if errno != unix.ENOTTY && errno != unix.EINVAL && errno != unix.ENOSYS {
@@ -59,6 +61,9 @@ func openSlave(root, m, n int) (int, error) {
 	}
 	return openTerminal(root, strconv.Itoa(n))
 }
+
+// largeFile is O_LARGEFILE, which unix has as nothing where open(2) adds it by itself.
+const largeFile = 0x8000
 
 // openTerminal opens a terminal in the root directory of a devpts file system.
 func openTerminal(root int, name string) (int, error) {
