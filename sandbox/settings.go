@@ -30,6 +30,7 @@ type Settings struct {
 	notifyReady       bool
 	suppressSync      bool
 	machine, hostname string
+	machineGiven      bool // and does not follow from the name of the tree
 	uuid              string
 	slice             string
 	properties        []string
