@@ -267,7 +267,7 @@ func readStatuses(key, value string) ([]manager.Assignment, error) {
 	s := statuses{[]int32{}, []int32{}}
 	words, err := unit.Words(value, unit.Unquote)
 	for _, w := range words {
-		n, errNumber := signed(w, 32)
+		n, errNumber := unit.Signed(w, 32)
 		switch {
 		case errNumber == nil && (n < 0 || n > 255):
 			return nil, syscall.ERANGE

@@ -153,7 +153,7 @@ func readQuota(key, value string) ([]manager.Assignment, error) {
 		q.Scale, _ = v.(uint32)
 		return one(key, q, nil)
 	}
-	n, err := size(value, 1024)
+	n, err := unit.Size(value, 1024)
 	if err != nil {
 		return nil, cli.Usage("Failed to parse argument: " + key + "=" + value)
 	}

@@ -88,7 +88,7 @@ func weight(s string, idle bool) (any, error) {
 	case s == "idle" && idle:
 		return uint64(0), nil
 	}
-	n, err := unsigned(s, 64)
+	n, err := unit.Unsigned(s, 64)
 	if err == nil && (n < 1 || n > 10000) {
 		err = syscall.ERANGE
 	}
@@ -123,7 +123,7 @@ func hundredths(s string) (uint64, error) {
 	if len(part) > places || whole == "" || dotted && part == "" {
 		return 0, syscall.EINVAL
 	}
-	n, err := parsed(strconv.ParseInt(whole+part+"00"[len(part):places], 10, 32))
+	n, err := unit.Parsed(strconv.ParseInt(whole+part+"00"[len(part):places], 10, 32))
 	if err == nil && n < 0 {
 		err = syscall.ERANGE
 	}
@@ -148,51 +148,9 @@ func limitOf(s string, isSize bool) (any, error) {
 		return v, nil
 	}
 	if isSize {
-		return size(s, 1024)
+		return unit.Size(s, 1024)
 	}
-	return unsigned(s, 64)
-}
-
-// size reads a number of bytes, in units that are powers of base, the largest first: "1G 500M".
-func size(s string, base float64) (uint64, error) {
-	const units = "EPTGMKB"
-	total, from := uint64(0), 0
-	for {
-		s = strings.TrimLeft(s, " \t\n\r")
-		if strings.HasPrefix(s, "-") {
-			return 0, syscall.ERANGE
-		}
-		s = strings.TrimPrefix(s, "+")
-		rest := strings.TrimLeft(s, "0123456789")
-		if len(rest) < len(s) && strings.HasPrefix(rest, ".") {
-			rest = strings.TrimLeft(rest[1:], "0123456789")
-		}
-		f, err := strconv.ParseFloat(s[:len(s)-len(rest)], 64)
-		if err != nil {
-			return 0, syscall.EINVAL
-		}
-		whole, err := strconv.ParseUint(s[:len(s)-len(rest)], 10, 64)
-		s = strings.TrimLeft(rest, " \t\n\r")
-		at := len(units) // none
-		if s != "" && strings.IndexByte(units, s[0]) >= 0 {
-			at = strings.IndexByte(units, s[0])
-			s = s[1:]
-		}
-		if at < from || from > len(units) {
-			return 0, syscall.EINVAL
-		}
-		from = at + 1
-		factor := math.Pow(base, float64(max(len(units)-1-at, 0)))
-		if f*factor >= math.MaxUint64 {
-			return 0, syscall.ERANGE
-		}
-		if err != nil || factor > 1 {
-			whole = uint64(f * factor)
-		}
-		if total += whole; s == "" {
-			return total, nil
-		}
-	}
+	return unit.Unsigned(s, 64)
 }
 
 // readPerDevice reads a device and what it is given.
@@ -213,7 +171,7 @@ func readPerDevice(key, s string) ([]manager.Assignment, error) {
 	var err error
 	switch {
 	case strings.HasSuffix(key, "Weight"):
-		if n, err = unsigned(value, 64); err != nil {
+		if n, err = unit.Unsigned(value, 64); err != nil {
 			err = valueError{value, err}
 		}
 	case value == "infinity":
@@ -223,7 +181,7 @@ func readPerDevice(key, s string) ([]manager.Assignment, error) {
 			err = valueError{value, err}
 		}
 	default:
-		n, err = size(value, 1000)
+		n, err = unit.Size(value, 1000)
 	}
 	return one(name, append(l, manager.PathNumber{Path: path, N: n}), err)
 }
@@ -295,7 +253,7 @@ func prefix(s string) (manager.Prefix, error) {
 	}
 	n := uint64(a.BitLen())
 	if hasLength {
-		n, err = unsigned(length, 8)
+		n, err = unit.Unsigned(length, 8)
 	}
 	if err == nil && n > uint64(a.BitLen()) {
 		err = syscall.ERANGE

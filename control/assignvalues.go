@@ -1,7 +1,6 @@
 package control
 
 import (
-	"errors"
 	"math"
 	"slices"
 	"strconv"
@@ -100,57 +99,28 @@ func readNanoseconds(key, value string) ([]manager.Assignment, error) {
 	return one(key, v, err)
 }
 
-// parsed is what strconv came to: the number, or the errno that says what was wrong with it.
-func parsed[T int64 | uint64](n T, err error) (T, error) {
-	switch {
-	case errors.Is(err, strconv.ErrRange):
-		return 0, syscall.ERANGE
-	case err != nil:
-		return 0, syscall.EINVAL
-	}
-	return n, nil
-}
-
-// unsigned reads a number, which may be hexadecimal (0x), octal (0) or binary (0b).
-func unsigned(s string, bits int) (uint64, error) {
-	if strings.Contains(s, "_") {
-		return 0, syscall.EINVAL
-	}
-	if _, err := parsed(strconv.ParseInt(s, 0, 64)); err == nil && strings.HasPrefix(s, "-") {
-		return 0, syscall.ERANGE
-	}
-	return parsed(strconv.ParseUint(strings.TrimPrefix(s, "+"), 0, bits))
-}
-
-func signed(s string, bits int) (int64, error) {
-	if strings.Contains(s, "_") {
-		return 0, syscall.EINVAL
-	}
-	return parsed(strconv.ParseInt(s, 0, bits))
-}
-
 func readUnsigned(key, value string) ([]manager.Assignment, error) {
-	n, err := unsigned(value, 32)
+	n, err := unit.Unsigned(value, 32)
 	return one(key, uint32(n), err)
 }
 
 func readInteger(key, value string) ([]manager.Assignment, error) {
-	n, err := signed(value, 32)
+	n, err := unit.Signed(value, 32)
 	return one(key, int32(n), err)
 }
 
 func readLong(key, value string) ([]manager.Assignment, error) {
-	n, err := signed(value, 64)
+	n, err := unit.Signed(value, 64)
 	return one(key, n, err)
 }
 
 func readSize(key, value string) ([]manager.Assignment, error) {
-	n, err := size(value, 1024)
+	n, err := unit.Size(value, 1024)
 	return one(key, n, err)
 }
 
 func readMode(key, value string) ([]manager.Assignment, error) {
-	n, err := parsed(strconv.ParseUint(value, 8, 32))
+	n, err := unit.Parsed(strconv.ParseUint(value, 8, 32))
 	if err == nil && n > 0o7777 {
 		err = syscall.ERANGE
 	}
@@ -161,19 +131,19 @@ func readActionStatus(key, value string) ([]manager.Assignment, error) {
 	if value == "" {
 		return one(key, int32(-1), nil)
 	}
-	n, err := unsigned(value, 8)
+	n, err := unit.Unsigned(value, 8)
 	return one(key, int32(n), err)
 }
 
 func readSignal(key, value string) ([]manager.Assignment, error) {
-	if n, err := signed(value, 32); err == nil && (n < 1 || n > sigRTMax) {
+	if n, err := unit.Signed(value, 32); err == nil && (n < 1 || n > sigRTMax) {
 		return nil, syscall.ERANGE
 	}
 	if !isSignal(value) {
 		name := strings.TrimPrefix(value, "SIG")
 		for _, prefix := range [...]string{"RTMIN+", "RTMAX-"} {
 			if n, ok := strings.CutPrefix(name, prefix); ok {
-				if _, err := unsigned(n, 32); err == nil {
+				if _, err := unit.Unsigned(n, 32); err == nil {
 					return nil, syscall.ERANGE
 				}
 			}
@@ -202,14 +172,14 @@ func readNamedInteger(key, value string) ([]manager.Assignment, error) {
 	switch key {
 	case "Nice":
 		var v int64
-		if v, err = signed(value, 32); err == nil && (v < -20 || v > 19) {
+		if v, err = unit.Signed(value, 32); err == nil && (v < -20 || v > 19) {
 			err = syscall.ERANGE
 		}
 		n = int32(v)
 	case "CPUSchedulingPolicy":
 		if n, err = named(value, -1, "other", "fifo", "rr", "batch", "", "idle", "", "ext"); err != nil {
 			var v int64
-			if v, err = signed(value, 32); err == nil && v < 0 {
+			if v, err = unit.Signed(value, 32); err == nil && v < 0 {
 				err = syscall.EINVAL
 			}
 			n = int32(v)
@@ -240,7 +210,7 @@ func errorNumber(s string) (int32, error) {
 	if s == "kill" {
 		return math.MaxInt32 - 1, nil
 	}
-	n, err := signed(s, 32)
+	n, err := unit.Signed(s, 32)
 	switch {
 	case err == nil && (n < 0 || n > 4095):
 		return 0, syscall.ERANGE
@@ -281,7 +251,7 @@ func typeOfService(s string) (int32, error) {
 			return 2 << i, nil
 		}
 	}
-	n, err := signed(s, 32)
+	n, err := unit.Signed(s, 32)
 	if err != nil || n < 0 || n > 255 {
 		return 0, syscall.EINVAL
 	}
@@ -294,11 +264,11 @@ func readResource(key, value string) ([]manager.Assignment, error) {
 	if !two {
 		hard = soft
 	}
-	low, err := resource(key, soft)
+	low, err := unit.Limit(strings.TrimPrefix(key, "Limit"), soft)
 	if err != nil {
 		return nil, err
 	}
-	high, err := resource(key, hard)
+	high, err := unit.Limit(strings.TrimPrefix(key, "Limit"), hard)
 	switch {
 	case err != nil:
 		return nil, err
@@ -306,38 +276,4 @@ func readResource(key, value string) ([]manager.Assignment, error) {
 		return nil, syscall.EILSEQ
 	}
 	return []manager.Assignment{{Name: key, Value: high}, {Name: key + "Soft", Value: low}}, nil
-}
-
-func resource(key, s string) (uint64, error) {
-	if s == "infinity" && key != "LimitNICE" {
-		return math.MaxUint64, nil
-	}
-	switch key {
-	case "LimitCPU":
-		v, err := clock.ParseSpan(s, clock.Second)
-		return (v + clock.Second - 1) / clock.Second, err
-	case "LimitRTTIME":
-		return clock.ParseSpan(s, 1)
-	case "LimitNICE":
-		return niceLimit(s)
-	case "LimitNOFILE", "LimitNPROC", "LimitLOCKS", "LimitSIGPENDING", "LimitRTPRIO":
-		return unsigned(s, 64)
-	}
-	return size(s, 1024)
-}
-
-// niceLimit reads a nice level with its sign, or the number that stands for it, setrlimit(2).
-func niceLimit(s string) (uint64, error) {
-	if strings.HasPrefix(s, "+") || strings.HasPrefix(s, "-") {
-		n, err := signed(s, 32)
-		if err == nil && (n < -20 || n > 19) {
-			err = syscall.ERANGE
-		}
-		return uint64(20 - n), err
-	}
-	n, err := unsigned(s, 64)
-	if err == nil && n > 40 {
-		err = syscall.ERANGE
-	}
-	return n, err
 }

@@ -62,7 +62,8 @@ var floors = [][]string{
 	{"detect", "sandbox/console", "sandbox/lock", "sandbox/seccomp"},
 	{"internal/cli"},
 	{"internal/term"},
-	{"internal/unit", "internal/tree", "internal/clock", "internal/sys"},
+	{"internal/unit", "internal/tree"},
+	{"internal/clock", "internal/sys"},
 }
 
 func floor(dir string) int {

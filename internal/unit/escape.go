@@ -3,7 +3,6 @@ package unit
 import (
 	"encoding/binary"
 	"encoding/hex"
-	"math/bits"
 	"strings"
 	"syscall"
 )
@@ -108,10 +107,13 @@ func FromPath(p, suffix string) (string, error) {
 		return name, nil
 	}
 	var sum [8]byte
-	binary.LittleEndian.PutUint64(sum[:], sipHash(name+"\x00"))
+	binary.LittleEndian.PutUint64(sum[:], SipHash(pathKey, name+"\x00"))
 	hash := "_" + hex.EncodeToString(sum[:])
 	return name[:maxName-1-len(hash)-len(suffix)] + hash + suffix, nil
 }
+
+// pathKey is the key that systemd hashes the names of paths' units with. What it hashes there includes the NUL at the end.
+var pathKey = [2]uint64{0x324a3258fb37f2ec, 0x9aeb210d9b069f84}
 
 // normalize takes slashes at the ends, repeated ones, "." components, and ".."
 // above an absolute path's root away.
@@ -138,43 +140,4 @@ func normalize(p string) (string, error) {
 		return "", syscall.EINVAL
 	}
 	return b.String(), nil
-}
-
-// sipHash is SipHash-2-4 under the key that systemd hashes the names of paths'
-// units with. What it hashes there includes the NUL at the end.
-func sipHash(s string) uint64 {
-	const k0, k1 = 0x324a3258fb37f2ec, 0x9aeb210d9b069f84
-	v := [4]uint64{k0 ^ 0x736f6d6570736575, k1 ^ 0x646f72616e646f6d, k0 ^ 0x6c7967656e657261, k1 ^ 0x7465646279746573}
-	word := func(m uint64) {
-		v[3] ^= m
-		sipRound(&v)
-		sipRound(&v)
-		v[0] ^= m
-	}
-	last := uint64(len(s)) << 56
-	for ; len(s) >= 8; s = s[8:] {
-		word(binary.LittleEndian.Uint64([]byte(s[:8])))
-	}
-	for i := range len(s) {
-		last |= uint64(s[i]) << (8 * i)
-	}
-	word(last)
-	v[2] ^= 0xff
-	for range 4 {
-		sipRound(&v)
-	}
-	return v[0] ^ v[1] ^ v[2] ^ v[3]
-}
-
-func sipRound(v *[4]uint64) {
-	v[0] += v[1]
-	v[1] = bits.RotateLeft64(v[1], 13) ^ v[0]
-	v[0] = bits.RotateLeft64(v[0], 32)
-	v[2] += v[3]
-	v[3] = bits.RotateLeft64(v[3], 16) ^ v[2]
-	v[0] += v[3]
-	v[3] = bits.RotateLeft64(v[3], 21) ^ v[0]
-	v[2] += v[1]
-	v[1] = bits.RotateLeft64(v[1], 17) ^ v[2]
-	v[2] = bits.RotateLeft64(v[2], 32)
 }

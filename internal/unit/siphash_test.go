@@ -1,4 +1,4 @@
-package control
+package unit
 
 import "testing"
 
@@ -9,7 +9,7 @@ func TestSipHash(t *testing.T) {
 		"": 0x726fdb47dd0e0e31,
 		"\x00\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d\x0e": 0xa129ca6149be45e5,
 	} {
-		if got := sipHash(key, data); got != want {
+		if got := SipHash(key, data); got != want {
 			t.Errorf("%q: %x, not %x", data, got, want)
 		}
 	}
