@@ -29,7 +29,7 @@ const defaultCapabilities = 1<<unix.CAP_AUDIT_CONTROL | 1<<unix.CAP_AUDIT_WRITE 
 // hardenedDrops are what a container that is not trusted does not keep.
 const hardenedDrops = 1<<unix.CAP_SYS_ADMIN | 1<<unix.CAP_SYS_PTRACE | 1<<unix.CAP_MKNOD | 1<<unix.CAP_NET_RAW | 1<<unix.CAP_SYS_RESOURCE |
 	1<<unix.CAP_SYS_NICE | 1<<unix.CAP_SYS_TTY_CONFIG | 1<<unix.CAP_AUDIT_CONTROL | 1<<unix.CAP_LINUX_IMMUTABLE | 1<<unix.CAP_NET_BROADCAST |
-	1<<unix.CAP_IPC_OWNER | 1<<unix.CAP_LEASE | 1<<unix.CAP_DAC_READ_SEARCH | 1<<unix.CAP_SYS_BOOT | 1<<unix.CAP_NET_ADMIN
+	1<<unix.CAP_IPC_OWNER | 1<<unix.CAP_LEASE | 1<<unix.CAP_DAC_READ_SEARCH | 1<<unix.CAP_NET_ADMIN
 
 // inits are the programs tried for --boot.
 var inits = [...]string{"/usr/lib/systemd/systemd", "/lib/systemd/systemd", "/sbin/init"}
@@ -130,7 +130,7 @@ func (c *Call) limits(d *container.Container) error {
 	if missing := o.ambient &^ keep; missing != 0 {
 		return cli.Usage("AmbientCapability= has to be fully covered by Capability= setting.")
 	}
-	l.Capabilities, l.Ambient, l.NoNewPrivileges = keep, o.ambient, o.noNewPrivileges || o.hardened
+	l.Capabilities, l.Ambient, l.NoNewPrivileges, l.Hardened = keep, o.ambient, o.noNewPrivileges || o.hardened, o.hardened
 	l.OOMScoreAdjust, l.Affinity, l.Personality = o.oomScoreAdjust, o.affinity, personalityOf(o.personality)
 	l.Rlimits = o.rlimits
 	for i, r := range defaultLimits() {
@@ -150,6 +150,9 @@ func (c *Call) limits(d *container.Container) error {
 	}
 	if o.suppressSync {
 		p.SuppressSync()
+	}
+	if d.Users == nil {
+		p.NoForeignKeys()
 	}
 	if o.hardened {
 		p.Hardened()

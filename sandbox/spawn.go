@@ -134,6 +134,9 @@ func cleanName(s string) string {
 // verify refuses what does not go together.
 func (c *Call) verify() error {
 	o := &c.Opt
+	if o.hardened && o.networkPath == "" {
+		o.privateNetwork = true
+	}
 	switch {
 	case o.template != "" && o.ephemeral && o.given&givenDirectory != 0 && path.Clean(o.directory) != path.Clean(o.template):
 		return cli.Usage("--ephemeral and --template= may not be combined.")

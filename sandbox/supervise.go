@@ -384,6 +384,9 @@ func (g *cgroup) add(pid int, d *container.Container) error {
 		g.path = p
 		break
 	}
+	if d.Limit.Hardened {
+		_ = d.RestrictDevices(g.path) // its tree has none that could be opened either
+	}
 	if err := os.WriteFile(g.path+"/cgroup.procs", []byte(strconv.Itoa(pid)), 0); err != nil {
 		g.remove()
 		return nil

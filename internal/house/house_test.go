@@ -56,7 +56,7 @@ func sources(t *testing.T) []source {
 
 // floors from the top down: a room knows only rooms below it.
 var floors = [][]string{
-	{"cmd/ctl", "internal/demo", "internal/bench", "internal/difftest", "internal/managertest", "internal/spawntest/probe", "internal/house", "sandbox/seccomp/gen"},
+	{"cmd/ctl", "internal/demo", "internal/bench", "internal/difftest", "internal/managertest", "internal/spawntest/probe", "internal/spawnguard/attack", "internal/house", "sandbox/seccomp/gen"},
 	{"control", "sandbox", "internal/oracle", "testdata"},
 	{"control/manager", "enable", "sandbox/copytree"},
 	{"detect", "sandbox/console", "sandbox/lock", "sandbox/seccomp"},
@@ -91,11 +91,11 @@ var bans = []struct {
 	rooms []string
 	why   string
 }{
-	{"golang.org/x/sys/unix", []string{"internal/tree", "internal/term", "internal/sys", "detect", "sandbox", "sandbox/console", "sandbox/copytree", "sandbox/lock", "sandbox/seccomp", "control/manager", "internal/oracle", "internal/spawntest/probe"}, "system calls are wrapped once"},
-	{"os.Exit", []string{"cmd/ctl", "internal/demo", "internal/bench", "internal/oracle", "internal/spawntest/probe", "sandbox/seccomp/gen"}, "errors travel up to main"},
-	{"fmt.Print", []string{"internal/demo", "internal/bench", "internal/spawntest/probe"}, "only front doors speak, through internal/term"},
-	{"fmt.Println", []string{"internal/demo", "internal/bench", "internal/spawntest/probe"}, "only front doors speak, through internal/term"},
-	{"fmt.Printf", []string{"internal/demo", "internal/bench", "internal/spawntest/probe"}, "only front doors speak, through internal/term"},
+	{"golang.org/x/sys/unix", []string{"internal/tree", "internal/term", "internal/sys", "detect", "sandbox", "sandbox/console", "sandbox/container", "sandbox/copytree", "sandbox/lock", "sandbox/seccomp", "control/manager", "internal/oracle", "internal/spawntest/probe", "internal/spawnguard/attack"}, "system calls are wrapped once"},
+	{"os.Exit", []string{"cmd/ctl", "internal/demo", "internal/bench", "internal/oracle", "internal/spawntest/probe", "internal/spawnguard/attack", "sandbox/seccomp/gen"}, "errors travel up to main"},
+	{"fmt.Print", []string{"internal/demo", "internal/bench", "internal/spawntest/probe", "internal/spawnguard/attack"}, "only front doors speak, through internal/term"},
+	{"fmt.Println", []string{"internal/demo", "internal/bench", "internal/spawntest/probe", "internal/spawnguard/attack"}, "only front doors speak, through internal/term"},
+	{"fmt.Printf", []string{"internal/demo", "internal/bench", "internal/spawntest/probe", "internal/spawnguard/attack"}, "only front doors speak, through internal/term"},
 	{"os.Create", nil, "it follows links and truncates what is there"},
 	{"os.IsNotExist", []string{"detect"}, "it misses wrapped errors"},
 	{"log", nil, "messages are internal/term's"},

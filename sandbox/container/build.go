@@ -193,8 +193,15 @@ func (b *builder) openTree() (int, error) {
 			return -1, fmt.Errorf("make %s the root: %w", c.PivotRoot[0], bare(err))
 		}
 	}
+	attr := uint64(0)
 	if c.ReadOnly {
-		if err := setAttributes(fd, readOnly, true); err != nil {
+		attr |= readOnly
+	}
+	if c.Limit.Hardened {
+		attr |= noDev
+	}
+	if attr != 0 {
+		if err := setAttributes(fd, attr, true); err != nil {
 			return fail("make read-only", err)
 		}
 	}

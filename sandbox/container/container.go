@@ -117,7 +117,7 @@ type Limits struct {
 	OOMScoreAdjust  *int
 	Affinity        *unix.CPUSet
 	Personality     *uint
-	Hardened        bool
+	Hardened        bool     // no devices of the tree, no user namespaces below its own, nothing to inherit
 	Cgroup          *os.File // the directory of the cgroup that it is put into, nil for the caller's
 }
 

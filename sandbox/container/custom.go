@@ -33,8 +33,15 @@ func (b *builder) custom(m *Custom) error {
 			return fmt.Errorf("map owners: %w", err)
 		}
 	}
+	attr := uint64(0)
 	if m.ReadOnly {
-		if err := setAttributes(fd, readOnly, true); err != nil {
+		attr |= readOnly
+	}
+	if b.c.Limit.Hardened && deviceOf(from) == 0 {
+		attr |= noDev
+	}
+	if attr != 0 {
+		if err := setAttributes(fd, attr, true); err != nil {
 			return err
 		}
 	}

@@ -98,6 +98,9 @@ func (p *payload) mount(typ, target string, attr uint64) register {
 // proc mounts /proc with what is not to be seen or written covered.
 func (p *payload) proc() register {
 	proc := p.mount("proc", "/proc", api)
+	if p.c.Limit.Hardened && p.c.Users != nil {
+		p.write(proc, "sys/user/max_user_namespaces", "0", true) // which would give back all capabilities, over what is in them
+	}
 	if p.c.Writable == WriteAll {
 		return proc
 	}
@@ -344,6 +347,9 @@ func (p *payload) privileges() {
 	}
 	keep := l.Capabilities
 	inherit := keep
+	if l.Hardened {
+		inherit = l.Ambient
+	}
 	if u := p.c.User; u != nil && u.UID != 0 {
 		keep, inherit = l.Ambient, l.Ambient
 		p.sys("keep capabilities", none, unix.SYS_PRCTL, unix.PR_SET_KEEPCAPS, 1, 0, 0, 0)

@@ -158,6 +158,9 @@ func (c *Container) devices() []Step {
 		may          bool
 	}{{"null", 1, 3, false}, {"zero", 1, 5, false}, {"full", 1, 7, false}, {"random", 1, 8, false}, {"urandom", 1, 9, false},
 		{"tty", 5, 0, false}, {"fuse", 10, 229, true}, {"net/tun", 10, 200, true}} {
+		if d.may && c.Limit.Hardened {
+			continue // that is for who may mount and make interfaces
+		}
 		number := strconv.Itoa(int(d.major)) + ":" + strconv.Itoa(int(d.minor))
 		l = append(l,
 			Step{Do: Device, Target: "/dev/" + d.name, Mode: unix.S_IFCHR, Device: int(unix.Mkdev(d.major, d.minor)), May: d.may},

@@ -75,6 +75,20 @@ func (p *Policy) NoTyping() {
 	p.refuse(unix.EPERM, Calls("ioctl"), is(1, tioclinux))
 }
 
+// NoForeignKeys refuses the keyrings that belong to a user, keyrings(7): a container without user IDs of its own would find there
+// what its caller keeps. Those of the session, the process and the thread are its own.
+func (p *Policy) NoForeignKeys() {
+	keyctl := Calls("keyctl")
+	for _, keyring := range []int32{unix.KEY_SPEC_USER_KEYRING, unix.KEY_SPEC_USER_SESSION_KEYRING} {
+		for _, arg := range []uint8{1, 2, 3} {
+			p.refuse(unix.EPERM, keyctl, is(arg, uint32(keyring)))
+		}
+		p.refuse(unix.EPERM, Calls("add_key"), is(4, uint32(keyring)))
+		p.refuse(unix.EPERM, Calls("request_key"), is(3, uint32(keyring)))
+	}
+	p.refuse(unix.EPERM, keyctl, is(0, unix.KEYCTL_GET_PERSISTENT))
+}
+
 // Hardened refuses, besides, what a tree that one does not trust shall not reach: what is not the container's alone, as keys and file
 // handles are, what does other calls unseen (io_uring), and parts of the kernel that a program in a container has no use for.
 func (p *Policy) Hardened() {

@@ -1,0 +1,14 @@
+#include "textflag.h"
+
+// func int80(nr, a, b, c uintptr) uintptr
+TEXT ·int80(SB), NOSPLIT, $0-40
+	MOVQ nr+0(FP), AX
+	MOVQ a+8(FP), BX
+	MOVQ b+16(FP), CX
+	MOVQ c+24(FP), DX
+	MOVQ $-1, SI
+	MOVQ $-1, DI
+	INT $0x80
+	MOVL AX, AX
+	MOVQ AX, ret+32(FP)
+	RET
