@@ -16,8 +16,10 @@ import (
 
 func accept(*Call, string) error { return nil }
 
-// later are options whose issue comes next.
-func later(c *Call, _ string) error { return cli.Usage("This option is not implemented yet.") }
+// errLater is said of options whose issue comes next.
+const errLater = cli.Usage("This option is not implemented yet.")
+
+func later(*Call, string) error { return errLater }
 
 func setHelp(c *Call, _ string) error {
 	c.print("> " + c.Name + " [OPTION…] [PATH] [ARGUMENTS…]\n\nSpawn a command or OS in a lightweight container.\n" +

@@ -1,7 +1,6 @@
 package sandbox
 
 import (
-	"errors"
 	"runtime"
 	"slices"
 	"strconv"
@@ -11,6 +10,7 @@ import (
 
 	"ctl/internal/cli"
 	"ctl/internal/sys"
+	"ctl/internal/unit"
 )
 
 func strerror(err error) string { return sys.Strerror(sys.Errno(err)) }
@@ -68,9 +68,6 @@ func setDropCapability(c *Call, v string) error {
 
 func setAmbientCapability(c *Call, v string) error {
 	set, err := c.capabilities(v)
-	if err == nil && set == allOfThem {
-		return cli.Usage("Failed to parse ambient capability: " + v)
-	}
 	c.Opt.ambient |= set
 	c.Opt.given |= givenCapability
 	return err
@@ -119,54 +116,36 @@ func setRlimit(c *Call, v string) error {
 	return nil
 }
 
-// rlimit parses SOFT:HARD or one value for both.
+// rlimit parses SOFT:HARD or one value for both. EILSEQ: the soft limit is above the hard one.
 func rlimit(number int, v string) (*unix.Rlimit, error) {
+	name := ""
+	for _, l := range rlimitNames {
+		if l.number == number {
+			name = l.name
+		}
+	}
 	soft, hard, two := strings.Cut(v, ":")
-	s, err := limitValue(number, soft)
+	if !two {
+		hard = soft
+	}
+	s, err := unit.Limit(name, soft)
 	if err != nil {
 		return nil, err
 	}
-	h := s
-	if two {
-		if h, err = limitValue(number, hard); err != nil {
-			return nil, err
-		}
+	h, err := unit.Limit(name, hard)
+	if err == nil && s > h {
+		err = unix.EILSEQ
 	}
-	if s > h {
-		return nil, errors.New("the soft limit is above the hard one")
-	}
-	return &unix.Rlimit{Cur: s, Max: h}, nil
-}
-
-// limitValue parses one limit in the unit of its kind: bytes with suffixes, times, numbers.
-func limitValue(number int, v string) (uint64, error) {
-	if v == "infinity" {
-		return unix.RLIM_INFINITY, nil
-	}
-	factor := uint64(1)
-	switch number {
-	case unix.RLIMIT_FSIZE, unix.RLIMIT_DATA, unix.RLIMIT_STACK, unix.RLIMIT_CORE, unix.RLIMIT_RSS, unix.RLIMIT_AS,
-		unix.RLIMIT_MEMLOCK, unix.RLIMIT_MSGQUEUE:
-		if v != "" {
-			if i := strings.IndexByte("KMGTPE", v[len(v)-1]); i >= 0 {
-				factor = 1 << (10 * (i + 1))
-				v = v[:len(v)-1]
-			}
-		}
-	}
-	n, err := strconv.ParseUint(v, 10, 64)
-	if err != nil || n > unix.RLIM_INFINITY/factor {
-		return 0, errors.New("no limit")
-	}
-	return n * factor, nil
+	return &unix.Rlimit{Cur: s, Max: h}, err
 }
 
 func setOOMScoreAdjust(c *Call, v string) error {
-	n, err := strconv.Atoi(v)
+	n, err := unit.Signed(v, 32)
 	if err != nil || n < -1000 || n > 1000 {
 		return cli.Usage("Failed to parse --oom-score-adjust= parameter: " + v)
 	}
-	c.Opt.oomScoreAdjust = &n
+	score := int(n)
+	c.Opt.oomScoreAdjust = &score
 	c.Opt.given |= givenOOMScoreAdjust
 	return nil
 }

@@ -41,10 +41,6 @@ type Settings struct {
 	usersRange        uint32
 	ownership         ownership
 	ownershipGiven    bool
-	privateNetwork    bool
-	networkPath       string
-	interfaces        []string
-	veth              bool
 	retain, drop      uint64
 	ambient           uint64
 	noNewPrivileges   bool
@@ -66,6 +62,15 @@ type Settings struct {
 	credentials       []container.Secret
 	userScope         bool
 	shareSystem       bool
+	networkSettings
+}
+
+// networkSettings are masked together.
+type networkSettings struct {
+	privateNetwork bool
+	networkPath    string
+	interfaces     []string
+	veth           bool
 }
 
 // given are the groups of settings that are masked together, systemd.nspawn(5).
@@ -99,7 +104,6 @@ const (
 	givenDirectory
 	givenSuppressSync
 	givenFamilies
-	givenOwnership
 	givenRlimit // and the 15 after it, one for each limit
 )
 

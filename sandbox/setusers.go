@@ -1,8 +1,9 @@
 package sandbox
 
 import (
-	"strconv"
 	"strings"
+
+	"golang.org/x/sys/unix"
 
 	"ctl/internal/cli"
 	"ctl/internal/unit"
@@ -12,6 +13,11 @@ func setPrivateUsers(c *Call, v string) error {
 	c.Opt.given |= givenUsers
 	return c.Opt.privateUsers(v)
 }
+
+// noID is the first number that no user and no group can have.
+const noID = 0xFFFFFFFE
+
+const errRange = cli.Usage("UID range cannot be empty or go beyond 4294967295.")
 
 func (o *Settings) privateUsers(v string) error {
 	b, isBool := unit.Boolean(v)
@@ -31,18 +37,21 @@ func (o *Settings) privateUsers(v string) error {
 		o.users, o.usersBase, o.usersRange = usersIdentity, 0, 0x10000
 	default:
 		base, count, has := strings.Cut(v, ":")
-		n, err := strconv.ParseUint(base, 10, 32)
-		if err != nil || n >= 0xFFFFFFFE {
-			return cli.Usage("Failed to parse UID \"" + base + "\": Invalid argument")
+		n, err := unit.Unsigned(base, 32)
+		if err == nil && n >= noID {
+			err = unix.ENXIO
+		}
+		if err != nil {
+			return cli.Usage("Failed to parse UID \"" + base + "\": " + strerror(err))
 		}
 		r := uint64(0x10000)
 		if has {
-			if r, err = strconv.ParseUint(count, 10, 32); err != nil || r == 0 {
-				return cli.Usage("Failed to parse UID range \"" + count + "\": Invalid argument")
+			if r, err = unit.Unsigned(count, 32); err != nil {
+				return cli.Usage("Failed to parse UID range \"" + count + "\": " + strerror(err))
 			}
 		}
-		if n+r > 0xFFFFFFFE {
-			return cli.Usage("UID range cannot be empty or go beyond 4294967295.")
+		if r == 0 || n+r > noID {
+			return errRange
 		}
 		o.users, o.usersBase, o.usersRange = usersFixed, uint32(n), uint32(r)
 	}
@@ -60,13 +69,13 @@ func setOwnership(c *Call, v string) error {
 		return cli.Usage("Cannot parse --private-users-ownership= value: " + v)
 	}
 	c.Opt.ownership, c.Opt.ownershipGiven = ownership(i), true
-	c.Opt.given |= givenOwnership
+	c.Opt.given |= givenUsers
 	return nil
 }
 
 func setChown(c *Call, _ string) error {
 	c.Opt.ownership, c.Opt.ownershipGiven = ownedByChown, true
-	c.Opt.given |= givenOwnership
+	c.Opt.given |= givenUsers
 	return nil
 }
 
