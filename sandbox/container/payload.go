@@ -282,7 +282,9 @@ func (p *payload) terminal() {
 	var fds []int
 	if p.c.Console {
 		t := int(p.b.slave.Fd())
-		p.sys("take the terminal", none, unix.SYS_IOCTL, t, unix.TIOCSCTTY, 0)
+		if !p.c.Process.Stub { // whose child takes it
+			p.sys("take the terminal", none, unix.SYS_IOCTL, t, unix.TIOCSCTTY, 0)
+		}
 		fds = []int{t, t, t}
 	} else {
 		for _, f := range p.c.Stdio {
@@ -455,7 +457,7 @@ func (p *payload) stub() {
 	p.sys("start the stub", none, unix.SYS_EXECVEAT, int(p.b.stub.Fd()), "", p.texts([]string{StubName}), env, unix.AT_EMPTY_PATH)
 	p.sys("make a session", none, unix.SYS_SETSID)
 	if p.c.Console {
-		p.sys("take the terminal", none, unix.SYS_IOCTL, 0, unix.TIOCSCTTY, 1)
+		p.sys("take the terminal", none, unix.SYS_IOCTL, 0, unix.TIOCSCTTY, 0)
 	}
 }
 

@@ -135,6 +135,7 @@ func attempts() []attempt {
 		{"S25 ptrace of the first", func() error {
 			err := unix.PtraceAttach(1)
 			if err == nil {
+				_, _ = unix.Wait4(1, nil, unix.WALL, nil)
 				_ = unix.PtraceDetach(1)
 			}
 			return err

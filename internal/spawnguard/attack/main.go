@@ -107,9 +107,9 @@ func see(prefix string) {
 		}
 		say(prefix+"S19 "+f, n)
 	}
-	for name, file := range map[string]string{"S20 first process": "/proc/1/environ", "S21 own": "/proc/self/environ"} {
-		data, _ := os.ReadFile(file)
-		say(prefix+name, strings.Contains(string(data), "CALLERS"))
+	for _, f := range [][2]string{{"S20 first process", "/proc/1/environ"}, {"S21 own", "/proc/self/environ"}} {
+		data, _ := os.ReadFile(f[1])
+		say(prefix+f[0], strings.Contains(string(data), "CALLERS"))
 	}
 	status, _ := os.ReadFile("/proc/self/status")
 	for line := range strings.Lines(string(status)) {
