@@ -2,10 +2,8 @@ package control
 
 import (
 	"os"
-	"strings"
 
 	"ctl/internal/term"
-	"ctl/internal/unit"
 )
 
 // A painter writes text as the terminal takes it: coloured, linked, in ASCII.
@@ -17,7 +15,7 @@ type painter struct {
 
 func (c *Call) painter() painter {
 	p := painter{colors: c.colors(), utf8: c.env.UTF8()}
-	if p.colors.On() && c.urlify() {
+	if p.colors.On() && c.env.URLs() {
 		p.host, _ = os.Hostname()
 	}
 	return p
@@ -46,15 +44,15 @@ func (p painter) link(address, text string) string {
 	if p.host == "" {
 		return text
 	}
-	return "\x1b]8;;" + address + "\x1b\\" + text + "\x1b]8;;\x1b\\"
+	return term.Link(address, text)
 }
 
-// file makes text a link to a file; a path that is not ASCII is none.
+// file makes text a link to a file.
 func (p painter) file(path, text string) string {
-	if strings.ContainsFunc(path, func(r rune) bool { return r >= 0x80 }) {
+	if p.host == "" {
 		return text
 	}
-	return p.link("file://"+p.host+path, text)
+	return term.FileLink(p.host, path, text)
 }
 
 // branch leads to an entry of a tree.
@@ -79,14 +77,4 @@ func (c *Call) width() int {
 		return 0
 	}
 	return term.Columns(c.Getenv, c.Stdout)
-}
-
-// urlify tells whether the terminal is given links.
-func (c *Call) urlify() bool {
-	v := c.Getenv("SYSTEMD_URLIFY")
-	b, ok := unit.Boolean(v)
-	if ok {
-		return b
-	}
-	return !c.env.Dumb()
 }

@@ -41,13 +41,13 @@ func (c *Call) spawn() error {
 	if err := c.loadFile(); err != nil {
 		return err
 	}
-	c.decideConsole()
 	if o.cleanup {
 		return c.cleanUp()
 	}
 	if !o.restricted && c.systemdNspawn() {
 		c.say(term.Notice, familiesNote)
 	}
+	c.decideConsole()
 	if err := c.verify(); err != nil {
 		return err
 	}
@@ -284,7 +284,9 @@ func (c *Call) looksLikeSystem(dir string) error {
 // fromTemplate makes the tree from its template, if there is none yet.
 func (c *Call) fromTemplate(ctx context.Context) error {
 	o := &c.Opt
-	err := copytree.Template(ctx, o.template, o.directory, copytree.Options{ReadOnly: o.readOnly, Progress: c.progress("Copying")})
+	progress, end := c.progress()
+	err := copytree.Template(ctx, o.template, o.directory, copytree.Options{ReadOnly: o.readOnly, Progress: progress})
+	end()
 	switch {
 	case errors.Is(err, unix.EEXIST):
 		if !o.quiet {
@@ -299,15 +301,14 @@ func (c *Call) fromTemplate(ctx context.Context) error {
 }
 
 func (c *Call) copyOf(ctx context.Context, dir string) (*copytree.Temporary, error) {
-	t, err := copytree.Ephemeral(ctx, dir, copytree.Options{ReadOnly: c.Opt.readOnly, Progress: c.progress("Copying")})
+	progress, end := c.progress()
+	t, err := copytree.Ephemeral(ctx, dir, copytree.Options{ReadOnly: c.Opt.readOnly, Progress: progress})
+	end()
 	if err != nil {
 		return nil, fmt.Errorf("Failed to create snapshot of %s: %w", dir, errno(err))
 	}
 	return t, nil
 }
-
-// progress says how far a copy is; nothing yet.
-func (c *Call) progress(string) func(copytree.Progress) { return nil }
 
 // errno is the errno of err alone, where the words round it would be said twice.
 func errno(err error) error {

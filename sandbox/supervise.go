@@ -38,28 +38,13 @@ func (c *Call) runAll(p *prepared) error {
 // runOnce starts the container and waits until it has ended. again: it has asked to be started once more.
 func (c *Call) runOnce(p *prepared) (again bool, err error) {
 	o := &c.Opt
-	d, err := c.describe(p.dir)
-	if err != nil {
-		return false, err
-	}
-	d.Keep = p.fds()
-	if err := c.userNamespace(d, p); err != nil {
-		return false, err
-	}
-	network, err := c.network(d)
+	d, network, err := c.decide(p)
 	if err != nil {
 		return false, err
 	}
 	defer network.close()
-	d.Console = o.console != "pipe"
-	d.Process.Pipe = !d.Console
-	d.Stdio = [3]*os.File{os.Stdin, os.Stdout, os.Stderr}
 	if !o.quiet {
-		c.say(term.Info, "░ Spawning container "+o.machine+" on "+p.dir+".")
-		if c.interactive {
-			c.say(term.Info, "░ Press Ctrl-] three times within 1s to kill container; two times followed by r\n"+
-				"░ to reboot container; two times followed by p to poweroff container.")
-		}
+		c.announce(p.dir)
 		if d.Limit.Capabilities&^container.Capabilities() != 0 && o.retain != allOfThem {
 			c.say(term.Warning, "Some capabilities will not be set because they are not in the current bounding set.")
 		}
@@ -110,6 +95,26 @@ func (c *Call) runOnce(p *prepared) (again bool, err error) {
 		_, _ = con.Run(over)
 	}
 	return again, err
+}
+
+// decide makes of what was asked for all that a container started from p is.
+func (c *Call) decide(p *prepared) (*container.Container, *network, error) {
+	d, err := c.describe(p.dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	d.Keep = p.fds()
+	if err := c.userNamespace(d, p); err != nil {
+		return nil, nil, err
+	}
+	network, err := c.network(d)
+	if err != nil {
+		return nil, nil, err
+	}
+	d.Console = c.Opt.console != "pipe"
+	d.Process.Pipe = !d.Console
+	d.Stdio = [3]*os.File{os.Stdin, os.Stdout, os.Stderr}
+	return d, network, nil
 }
 
 // neverRan says why the payload could not be executed, where it would have said it itself.

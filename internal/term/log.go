@@ -221,7 +221,7 @@ func levelColor(l Level) string {
 func ASCII(s string) string {
 	for i := range len(s) {
 		if s[i] >= 0x80 {
-			return strings.NewReplacer("→", "->", "•", "*", "…", "...", "├─", "|-", "└─", "`-", "│", "|", "●", "*", "○", "*", "×", "x").Replace(s)
+			return strings.NewReplacer("→", "->", "•", "*", "…", "...", "├─", "|-", "└─", "`-", "│", "|", "●", "*", "○", "*", "×", "x", "░", "-").Replace(s)
 		}
 	}
 	return s

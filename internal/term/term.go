@@ -9,6 +9,7 @@ package term
 import (
 	"os"
 	"strconv"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -68,4 +69,25 @@ func (e Env) Emoji() bool {
 		return b
 	}
 	return e.UTF8() && !e.Dumb() && e.Getenv("TERM") != "linux"
+}
+
+// URLs tells whether a terminal that has colours is given links.
+func (e Env) URLs() bool {
+	if b, ok := unit.Boolean(e.Getenv("SYSTEMD_URLIFY")); ok {
+		return b
+	}
+	return !e.Dumb()
+}
+
+// FileLink makes text a link to a file of a host; a path that is not ASCII is none.
+func FileLink(host, path, text string) string {
+	if strings.ContainsFunc(path, func(r rune) bool { return r >= 0x80 }) {
+		return text
+	}
+	return Link("file://"+host+path, text)
+}
+
+// Link makes text a link to an address, OSC 8.
+func Link(address, text string) string {
+	return "\x1b]8;;" + address + "\x1b\\" + text + "\x1b]8;;\x1b\\"
 }
