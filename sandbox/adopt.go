@@ -33,6 +33,8 @@ var adoptions = [...]adoption{
 		to.users, to.usersBase, to.usersRange = from.users, from.usersBase, from.usersRange
 		to.ownership, to.ownershipGiven = from.ownership, from.ownershipGiven
 	}},
+	{givenBindUser, "Ignoring bind user setting, file %p is not trusted.", func(to, from *Settings) { to.bindUsers = from.bindUsers }},
+	{givenBindUserShell, "Ignoring bind user shell setting, file %p is not trusted.", func(to, from *Settings) { to.bindUserShell = from.bindUserShell }},
 	{givenNotifyReady, "", func(to, from *Settings) { to.notifyReady = from.notifyReady }},
 	{givenFamilies, "", func(to, from *Settings) { to.families, to.restricted = from.families, from.restricted }},
 	{givenHostname, "", func(to, from *Settings) { to.hostname = from.hostname }},

@@ -7,8 +7,11 @@ import (
 	"os"
 	"path"
 	"slices"
+	"strings"
+	"syscall"
 
 	"ctl/internal/cli"
+	"ctl/internal/sys"
 	"ctl/internal/term"
 	"ctl/sandbox/copytree"
 )
@@ -46,20 +49,42 @@ func Main(argv []string) int {
 		return int(exit)
 	}
 	if err != nil {
-		c.log.Print(term.Err, err.Error())
+		c.log.Print(term.Err, message(err))
 		return 1
 	}
 	return 0
 }
 
+// message is what an error says, with errnos in the C library's words.
+func message(err error) string {
+	text := err.Error()
+	if e, ok := errors.AsType[syscall.Errno](err); ok {
+		if head, ok := strings.CutSuffix(text, e.Error()); ok {
+			return head + sys.Strerror(e)
+		}
+	}
+	return text
+}
+
 func (c *Call) run(args []string) error {
 	c.table = &cli.Table[Call]{Program: c.Name, Options: Options[:], Stops: true}
-	operands, err := c.table.Parse(c, args)
-	if err != nil {
-		return err
+	for {
+		operands, err := c.table.Parse(c, args)
+		if err != nil {
+			return err
+		}
+		// An old spelling: a user's name as a word of its own.
+		if n := len(args) - len(operands); n > 0 && len(operands) > 0 && args[n-1] == "--user" {
+			c.say(term.Warning, "--user NAME is deprecated, use --uid=NAME instead.")
+			c.Opt.userScope = false
+			_ = setUID(c, operands[0])
+			args = operands[1:]
+			continue
+		}
+		c.Args = operands
+		break
 	}
-	c.Args = operands
-	if len(operands) > 0 {
+	if len(c.Args) > 0 {
 		c.Opt.given |= givenStart
 	}
 	return c.spawn()

@@ -52,6 +52,11 @@ func (c *Call) describe(dir string) (*container.Container, error) {
 	if err := c.temporaries(d.Mounts); err != nil {
 		return nil, err
 	}
+	for _, m := range d.Mounts {
+		if m.Kind == container.Bind && m.Options != "" {
+			return nil, cli.Usage("Invalid bind mount option: " + m.Options)
+		}
+	}
 	slices.SortStableFunc(d.Mounts, func(a, b container.Custom) int { return strings.Compare(a.Target, b.Target) })
 	if b, ok := unit.Boolean(os.Getenv("SYSTEMD_NSPAWN_TMPFS_TMP")); ok && !b {
 		d.NoTmp = true
@@ -128,7 +133,7 @@ func (c *Call) limits(d *container.Container) error {
 	}
 	keep &^= o.drop
 	if missing := o.ambient &^ keep; missing != 0 {
-		return cli.Usage("AmbientCapability= has to be fully covered by Capability= setting.")
+		return cli.Usage("AmbientCapability= setting is not fully covered by Capability= setting.")
 	}
 	l.Capabilities, l.Ambient, l.NoNewPrivileges, l.Hardened = keep, o.ambient, o.noNewPrivileges || o.hardened, o.hardened
 	l.OOMScoreAdjust, l.Affinity, l.Personality = o.oomScoreAdjust, o.affinity, personalityOf(o.personality)

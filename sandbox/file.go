@@ -86,7 +86,7 @@ var fileKeys = [...]fileKey{
 	{"Files.OverlayReadOnly", "overlay-ro", nil, noOverlay},
 	{"Files.PrivateUsersChown", "", readChown, "Failed to parse user namespace ownership mode, ignoring: %v"},
 	{"Files.PrivateUsersOwnership", "private-users-ownership", nil, notParsed},
-	{"Files.BindUser", "bind-user", nil, endsReading},
+	{"Files.BindUser", "", readBindUsers, notParsed},
 	{"Files.BindUserShell", "bind-user-shell", nil, "Failed to parse %k= value, ignoring: %v"},
 	{"Network.Private", "", readBool(givenNetwork, func(s *Settings, b bool) { s.privateNetwork = s.privateNetwork || b }), notParsed},
 	{"Network.NamespacePath", "network-namespace-path", readAbsolute, itself},
@@ -391,6 +391,13 @@ func readAffinity(f *settingsFile, _, value string) error {
 		return cli.Usage("Failed to set CPU(s), ignoring assignment: " + value)
 	}
 	return cli.Usage("Failed to parse CPU range, ignoring assignment: " + value)
+}
+
+// readBindUsers takes names as they are; nobody has those that nobody can have.
+func readBindUsers(f *settingsFile, _, value string) error {
+	f.call.Opt.bindUsers = append(f.call.Opt.bindUsers, strings.Fields(value)...)
+	f.call.Opt.given |= givenBindUser
+	return nil
 }
 
 // readLimit reads a Limit…=.

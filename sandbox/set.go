@@ -76,13 +76,14 @@ func absolute(p string) (string, error) {
 }
 
 func setDirectory(c *Call, v string) (err error) {
-	c.Opt.given |= givenDirectory
+	if v != "" {
+		c.Opt.given |= givenDirectory
+	}
 	c.Opt.directory, err = absolute(v)
 	return err
 }
 
 func setTemplate(c *Call, v string) (err error) {
-	c.Opt.given |= givenDirectory
 	c.Opt.template, err = absolute(v)
 	return err
 }
@@ -105,9 +106,6 @@ func setVolatile(c *Call, v string) error {
 	c.Opt.given |= givenVolatile
 	if v == "help" {
 		return c.names(volatileNames)
-	}
-	if v == "" {
-		v = "yes"
 	}
 	m, ok := volatileOf(v)
 	if !ok {
@@ -199,10 +197,7 @@ func setHardened(c *Call, _ string) error {
 
 func setCallFilter(c *Call, v string) error {
 	deny := strings.HasPrefix(v, "~")
-	words, err := unit.Words(strings.TrimPrefix(v, "~"), 0)
-	if err != nil {
-		return cli.Usage("Failed to parse system call filter: " + strerror(err))
-	}
+	words := strings.Fields(strings.TrimPrefix(v, "~"))
 	if deny {
 		c.Opt.denyCalls = append(c.Opt.denyCalls, words...)
 	} else {
@@ -213,10 +208,10 @@ func setCallFilter(c *Call, v string) error {
 }
 
 func setFamilies(c *Call, v string) error {
-	c.Opt.given |= givenFamilies
 	if !c.Opt.addressFamilies(v) {
 		return cli.Usage("Failed to parse --restrict-address-families= argument: " + v)
 	}
+	c.Opt.given |= givenFamilies
 	return nil
 }
 
@@ -322,8 +317,11 @@ func setBackground(c *Call, v string) error {
 	return nil
 }
 
+// bareUser is the value of a --user without one.
+const bareUser = "\x00"
+
 func setUser(c *Call, v string) error {
-	if v == "" {
+	if v == bareUser {
 		c.Opt.userScope = true
 		return nil
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"ctl/internal/cli"
+	"ctl/internal/term"
 	"ctl/internal/unit"
 )
 
@@ -32,7 +33,7 @@ func setChdir(c *Call, v string) error {
 		return cli.Usage("Working directory " + v + " is not an absolute path.")
 	}
 	if !normalized(v) {
-		return cli.Usage("Working directory " + v + " is not a normalized path.")
+		return cli.Usage("Working directory path is not normalized: " + v)
 	}
 	p := path.Clean(v)
 	for _, api := range []string{"/proc", "/sys", "/dev"} {
@@ -143,22 +144,15 @@ func uuid(s string) (string, bool) {
 }
 
 func setSlice(c *Call, v string) error {
-	name, err := sliceName(v)
+	name, notices, err := unit.Mangle(v, "", ".slice", false)
 	if err != nil {
-		return err
+		return cli.Usage("Out of memory.") // that is what is said
+	}
+	for _, n := range notices {
+		c.say(term.Notice, n)
 	}
 	c.Opt.slice = name
 	return nil
-}
-
-func sliceName(v string) (string, error) {
-	if !strings.HasSuffix(v, ".slice") {
-		v += ".slice"
-	}
-	if !unit.Valid(v, unit.Plain) {
-		return "", cli.Usage("Invalid slice name: " + v)
-	}
-	return v, nil
 }
 
 func setProperty(c *Call, v string) error {

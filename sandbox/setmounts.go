@@ -53,7 +53,7 @@ func source(p string) (string, bool, error) {
 func bindMount(v string, readOnly bool) (container.Custom, error) {
 	m := container.Custom{Kind: container.Bind, ReadOnly: readOnly}
 	l, err := colons(v)
-	if err != nil || len(l) > 3 {
+	if err != nil {
 		return m, unix.EINVAL
 	}
 	from := l[0]
@@ -67,8 +67,8 @@ func bindMount(v string, readOnly bool) (container.Custom, error) {
 	if !path.IsAbs(m.Target) {
 		return m, unix.EINVAL
 	}
-	if len(l) == 3 {
-		for o := range strings.SplitSeq(l[2], ",") {
+	if len(l) > 2 {
+		for o := range strings.SplitSeq(strings.Join(l[2:], ":"), ",") {
 			switch o {
 			case "":
 			case "rbind":
@@ -84,7 +84,7 @@ func bindMount(v string, readOnly bool) (container.Custom, error) {
 			case "owneridmap":
 				m.Map = container.MapOwner
 			default:
-				return m, unix.EINVAL
+				m.Options = o // which it does not have; that is found out where it is mounted
 			}
 		}
 	}
@@ -145,7 +145,9 @@ func overlayMount(v string, readOnly bool) (container.Custom, error) {
 		return m, errTooFew
 	}
 	if len(l) == 2 {
-		m.Target = strings.TrimPrefix(l[1], "+")
+		if m.Target, err = absolute(strings.TrimPrefix(l[1], "+")); err != nil {
+			return m, err
+		}
 	} else {
 		m.Target = l[len(l)-1]
 		l = l[:len(l)-1]
@@ -181,7 +183,7 @@ func setCredential(c *Call, v string) error {
 	}
 	data, err := unit.Unescape(value)
 	if err != nil {
-		return cli.Usage("Failed to unescape data: " + value)
+		return cli.Usage("Failed to unescape credential data: " + value)
 	}
 	return c.addCredential(id, []byte(data))
 }
@@ -189,7 +191,7 @@ func setCredential(c *Call, v string) error {
 func (c *Call) addCredential(id string, data []byte) error {
 	for _, s := range c.Opt.credentials {
 		if s.Name == id {
-			return cli.Usage("Duplicate credential '" + id + "', refusing.")
+			return cli.Usage("Duplicated credential '" + id + "', refusing.")
 		}
 	}
 	c.Opt.credentials = append(c.Opt.credentials, container.Secret{Name: id, Data: data})
@@ -210,15 +212,15 @@ func loadCredential(c *Call, v string) error {
 	if !ok {
 		return cli.Usage("Missing value for --load-credential=: " + v)
 	}
-	if !credentialName(id) {
-		return cli.Usage("Credential name is not valid: " + id)
-	}
 	if !path.IsAbs(from) {
 		own := os.Getenv("CREDENTIALS_DIRECTORY")
 		if own == "" || !credentialName(from) {
 			return cli.Usage("Credential not available (no credentials passed at all): " + from)
 		}
 		from = path.Join(own, from)
+	}
+	if !credentialName(id) {
+		return cli.Usage("Credential name is not valid: " + id)
 	}
 	data, err := readCredential(from)
 	if err != nil {

@@ -21,6 +21,17 @@ func interfaceName(s string) bool {
 }
 
 func setInterface(c *Call, v string) error {
+	c.Opt.given |= givenNetwork
+	c.Opt.privateNetwork = true
+	for w := range strings.FieldsSeq(v) {
+		if err := c.Opt.moveInterface(w); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (o *Settings) moveInterface(v string) error {
 	host, inside, has := strings.Cut(v, ":")
 	if !has {
 		inside = host
@@ -30,9 +41,7 @@ func setInterface(c *Call, v string) error {
 			return cli.Usage("Network interface, interface name not valid: " + n)
 		}
 	}
-	c.Opt.interfaces = append(c.Opt.interfaces, host+":"+inside)
-	c.Opt.privateNetwork = true
-	c.Opt.given |= givenNetwork
+	o.interfaces = append(o.interfaces, host+":"+inside)
 	return nil
 }
 

@@ -62,6 +62,13 @@ type Settings struct {
 	credentials       []container.Secret
 	userScope         bool
 	shareSystem       bool
+	delegate          uint64
+	image, mstack     string
+	bindUsers         []string
+	bindUserShell     bool
+	bindUserGroup     bool
+	forwardJournal    string
+	forwardLimits     bool
 	networkSettings
 }
 
@@ -104,6 +111,8 @@ const (
 	givenDirectory
 	givenSuppressSync
 	givenFamilies
+	givenBindUser
+	givenBindUserShell
 	givenRlimit // and the 15 after it, one for each limit
 )
 
@@ -135,7 +144,8 @@ const (
 type users int
 
 const (
-	usersNo users = iota
+	usersUnset users = iota
+	usersNo
 	usersIdentity
 	usersOwner // as the tree's owner has it
 	usersFixed

@@ -25,7 +25,7 @@ func (o *Settings) privateUsers(v string) error {
 		isBool = false // IDs look like that
 	}
 	switch {
-	case v == "" || isBool && b:
+	case isBool && b:
 		o.users = usersOwner
 	case isBool:
 		o.users = usersNo

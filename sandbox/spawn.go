@@ -7,9 +7,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/signal"
-	"path"
-	"path/filepath"
-	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -17,6 +14,7 @@ import (
 	"ctl/internal/cli"
 	"ctl/internal/term"
 	"ctl/internal/tree"
+	"ctl/internal/unit"
 	"ctl/sandbox/container"
 	"ctl/sandbox/copytree"
 	"ctl/sandbox/lock"
@@ -32,8 +30,11 @@ func (c *Call) spawn() error {
 	if o.cleanup && o.ephemeral {
 		return cli.Usage("Cannot specify --ephemeral with --cleanup.")
 	}
-	if os.Geteuid() != 0 {
-		return cli.Usage("Need to be root.")
+	if err := c.readEnvironment(); err != nil {
+		return err
+	}
+	if os.Geteuid() != 0 || o.userScope {
+		return c.needsManager()
 	}
 	if err := c.findTree(); err != nil {
 		return err
@@ -44,9 +45,7 @@ func (c *Call) spawn() error {
 	if o.cleanup {
 		return c.cleanUp()
 	}
-	if !o.restricted && c.systemdNspawn() {
-		c.say(term.Notice, familiesNote)
-	}
+	c.noteFamilies()
 	c.decideConsole()
 	if err := c.verify(); err != nil {
 		return err
@@ -60,113 +59,6 @@ func (c *Call) spawn() error {
 		return c.showPlan(p)
 	}
 	return c.runAll(p)
-}
-
-// machineDirs are where trees are found by name.
-var machineDirs = [...]string{"/etc/machines", "/run/machines", "/var/lib/machines", "/var/lib/container", "/usr/local/lib/machines", "/usr/lib/machines"}
-
-// findTree finds the tree and the name of the machine.
-func (c *Call) findTree() error {
-	o := &c.Opt
-	if o.template != "" && o.directory == "" && o.machine != "" {
-		o.directory = "/var/lib/machines/" + o.machine
-	}
-	if o.directory == "" && o.machine != "" {
-		for _, d := range machineDirs {
-			p := path.Join(d, o.machine)
-			if st, err := os.Stat(p); err == nil && st.IsDir() {
-				o.directory = p
-				break
-			}
-		}
-		if o.directory == "" {
-			return cli.Usage("No image for machine '" + o.machine + "'.")
-		}
-	}
-	if o.directory == "" {
-		wd, err := os.Getwd()
-		if err != nil {
-			return fmt.Errorf("Failed to determine path: %w", err)
-		}
-		o.directory = wd
-		if o.ephemeral && o.template != "" {
-			o.directory = o.template
-			o.template = ""
-		}
-	}
-	if o.machine == "" {
-		name := path.Base(path.Clean(o.directory))
-		if path.Clean(o.directory) == "/" {
-			name, _ = os.Hostname()
-		}
-		if o.machine = cleanName(name); o.machine == "" {
-			return cli.Usage("Failed to determine machine name automatically, please use -M.")
-		}
-	}
-	return nil
-}
-
-// cleanName makes of s a name that a machine can have.
-func cleanName(s string) string {
-	s = strings.TrimSuffix(strings.TrimSuffix(s, ".raw"), ".mstack")
-	var b strings.Builder
-	dot := true // none at the start, none after another
-	for _, r := range s {
-		switch {
-		case r == '.':
-			if dot {
-				continue
-			}
-			dot = true
-		case r == '-' && dot:
-			continue
-		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', r == '-', r == '_':
-			dot = false
-		default:
-			continue
-		}
-		b.WriteRune(r)
-	}
-	s = strings.TrimRight(b.String(), ".-")
-	return s[:min(len(s), 64)]
-}
-
-// verify refuses what does not go together.
-func (c *Call) verify() error {
-	o := &c.Opt
-	if o.hardened && o.networkPath == "" {
-		o.privateNetwork = true
-	}
-	switch {
-	case o.template != "" && o.ephemeral && o.given&givenDirectory != 0 && path.Clean(o.directory) != path.Clean(o.template):
-		return cli.Usage("--ephemeral and --template= may not be combined.")
-	case o.ephemeral && !o.linkJournalTry && (o.linkJournal == "host" || o.linkJournal == "guest"):
-		return cli.Usage("--ephemeral and --link-journal={host,guest} may not be combined.")
-	case o.start != startPayload && (o.shareSystem || c.shared("PID") || c.shared("UTS")):
-		return cli.Usage("--boot cannot be used without namespacing.")
-	case o.users == usersManaged && !o.privateNetwork && o.networkPath == "":
-		return cli.Usage("Managed user namespace operation requires private networking, as otherwise /sys/ may not be mounted.")
-	case o.users == usersManaged:
-		return cli.Usage("--private-users=managed is not implemented yet.")
-	case o.ownership == ownedByChown && o.readOnly:
-		return cli.Usage("--read-only and --private-users-ownership=chown may not be combined.")
-	case o.ownership == ownedByChown && o.volatile != container.VolatileNo:
-		return cli.Usage("--volatile= and --private-users-ownership=chown may not be combined.")
-	case o.networkPath != "" && (o.veth || len(o.interfaces) > 0):
-		return cli.Usage("--network-namespace-path= cannot be combined with other network options.")
-	case o.start == startBoot && o.ambient != 0:
-		return cli.Usage("AmbientCapability= setting is not useful for boot mode.")
-	}
-	if o.start == startBoot && o.killSignal == 0 {
-		o.killSignal = 37 // SIGRTMIN+3 tells systemd(1) to halt
-	}
-	if o.keepUnit && o.register == no && (o.slice != "" || len(o.properties) > 0) {
-		c.say(term.Notice, "Machine and scope registration turned off, --slice= and --property= settings will have no effect.")
-	}
-	if o.users != usersNo && !o.ownershipGiven && o.users == usersPick {
-		o.ownership = ownedAuto
-	}
-	return nil
 }
 
 // A prepared tree is one that is locked and ready to be started from.
@@ -198,7 +90,7 @@ func (p *prepared) fds() []int {
 }
 
 // prepare finds the tree, copies it if it is to be copied, and locks it.
-func (c *Call) prepare() (*prepared, error) {
+func (c *Call) prepare() (_ *prepared, err error) {
 	o := &c.Opt
 	p := &prepared{}
 	fail := func(err error) (*prepared, error) {
@@ -207,14 +99,19 @@ func (c *Call) prepare() (*prepared, error) {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGINT, unix.SIGTERM, unix.SIGHUP)
 	defer stop()
+	if o.template != "" {
+		if o.template, err = realPath(o.template); err != nil {
+			return fail(err)
+		}
+	}
 	if o.template != "" && !o.dryRun {
 		if err := c.fromTemplate(ctx); err != nil {
 			return fail(err)
 		}
 	}
-	dir, err := filepath.EvalSymlinks(o.directory)
+	dir, err := realPath(o.directory)
 	if err != nil {
-		return fail(fmt.Errorf("Failed to resolve path %s: %w", o.directory, errno(err)))
+		return fail(err)
 	}
 	if dir == "/" && !o.ephemeral && o.volatile != container.VolatileYes && o.volatile != container.VolatileState {
 		return fail(cli.Usage("Spawning container on root directory is not supported. Consider using --ephemeral, --volatile=yes or --volatile=state."))
@@ -264,18 +161,19 @@ func (c *Call) looksLikeSystem(dir string) error {
 		return fmt.Errorf("Unable to determine if %s looks like it has an OS tree (i.e. whether /usr/ exists): %w", dir, errno(err))
 	}
 	defer t.Close()
-	if c.Opt.pivotRoot[0] != "" {
+	if on, ok := unit.Boolean(os.Getenv("SYSTEMD_NSPAWN_CHECK_OS_RELEASE")); ok && !on {
 		return nil
 	}
+	root := c.Opt.pivotRoot[0]
 	if c.Opt.start == startBoot {
 		for _, f := range []string{"/etc/os-release", "/usr/lib/os-release"} {
-			if _, err := t.Stat(f); err == nil {
+			if _, err := t.Stat(root + f); err == nil {
 				return nil
 			}
 		}
 		return cli.Usage("Directory " + dir + " doesn't look like an OS root directory (os-release file is missing). Refusing.")
 	}
-	if st, err := t.Stat("/usr"); err != nil || st.Kind != tree.Directory {
+	if st, err := t.Stat(root + "/usr"); err != nil || st.Kind != tree.Directory {
 		return cli.Usage("Directory " + dir + " doesn't look like it has an OS tree (/usr/ directory is missing). Refusing.")
 	}
 	return nil

@@ -27,10 +27,10 @@ const (
 // userNamespace decides which user IDs the container has and how its tree gets them.
 func (c *Call) userNamespace(d *container.Container, p *prepared) error {
 	o := &c.Opt
-	if o.hardened && o.users == usersNo {
+	if o.hardened && (o.users == usersNo || o.users == usersUnset) {
 		o.users, o.ownership = usersPick, ownedAuto
 	}
-	if o.users == usersNo {
+	if o.users == usersNo || o.users == usersUnset {
 		return nil
 	}
 	if _, err := os.Stat("/proc/self/ns/user"); err != nil {

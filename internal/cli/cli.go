@@ -28,6 +28,7 @@ type Option[C any] struct {
 	Short    string // one letter, "" if there is none
 	Arg      string // what help calls its argument; "" takes none
 	Optional bool   // the argument may be missing; it is part of the same word then
+	Bare     string // what stands for a missing one
 	Group    string // heading in the help, "Options" if empty
 	Help     string // "" hides the row
 	Set      func(c *C, value string) error

@@ -89,7 +89,9 @@ func (p *parser[C]) long(arg string, rest []string) ([]string, error) {
 	switch {
 	case o.Arg == "" && hasValue:
 		return rest, p.complain("option '--" + name + "' doesn't allow an argument")
-	case o.Arg == "" || hasValue || o.Optional:
+	case o.Arg == "" || hasValue:
+	case o.Optional:
+		given = o.Bare
 	case len(rest) == 0:
 		return rest, p.complain("option '--" + name + "' requires an argument")
 	default:

@@ -1,0 +1,198 @@
+package sandbox
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"ctl/internal/cli"
+	"ctl/internal/term"
+)
+
+// machineDirs are where trees are found by name.
+var machineDirs = [...]string{"/etc/machines", "/run/machines", "/var/lib/machines", "/var/lib/container", "/usr/local/lib/machines", "/usr/lib/machines"}
+
+// findTree finds the tree and the name of the machine.
+func (c *Call) findTree() (err error) {
+	o := &c.Opt
+	switch {
+	case o.directory != "":
+	case o.template != "" && o.ephemeral:
+		o.directory, o.template = o.template, ""
+	case o.template != "" && o.machine != "":
+		o.directory = "/var/lib/machines/" + o.machine
+	case o.machine != "":
+		for _, d := range machineDirs {
+			p := path.Join(d, o.machine)
+			if isDir(p) {
+				o.directory = p
+			} else if v, ok := newest(p+".v", o.machine); ok {
+				o.directory = v
+			}
+			if o.directory != "" {
+				break
+			}
+		}
+		if o.directory == "" && !c.elsewhere() {
+			return cli.Usage("No image for machine '" + o.machine + "'.")
+		}
+	default:
+		if o.directory, err = os.Getwd(); err != nil {
+			return fmt.Errorf("Failed to determine path: %w", err)
+		}
+	}
+	if err := c.pickVersion(); err != nil {
+		return err
+	}
+	if o.machine == "" {
+		name := path.Base(path.Clean(o.directory))
+		if path.Clean(o.directory) == "/" {
+			name, _ = os.Hostname()
+		}
+		if o.machine = cleanName(name); o.machine == "" {
+			return cli.Usage("Failed to determine machine name automatically, please use -M.")
+		}
+	}
+	return nil
+}
+
+func isDir(p string) bool {
+	st, err := os.Stat(p)
+	return err == nil && st.IsDir()
+}
+
+// pickVersion finds the newest tree of a versioned directory, systemd.v(7).
+func (c *Call) pickVersion() error {
+	o := &c.Opt
+	p := path.Clean(o.directory)
+	st, err := os.Stat(p)
+	if errors.Is(err, unix.ELOOP) {
+		return fmt.Errorf("Failed to pick version on path '%s': %w", p, unix.ELOOP)
+	}
+	dir, name := p, path.Base(p)
+	if prefix, ok := strings.CutSuffix(name, "___"); ok && strings.HasSuffix(path.Dir(p), ".v") {
+		dir, name = path.Dir(p), prefix
+	} else if err == nil && !st.IsDir() {
+		c.say(term.Warning, "No matching entries in versioned directory '"+p+"' found.")
+		return nil
+	} else if name, ok = strings.CutSuffix(name, ".v"); !ok {
+		return nil
+	}
+	if found, ok := newest(dir, name); ok {
+		o.directory = found
+	} else if err == nil {
+		c.say(term.Warning, "No matching entries in versioned directory '"+p+"' found.")
+	}
+	return nil
+}
+
+// newest is the directory called name_VERSION, or name_VERSION_ARCHITECTURE where it is ours, of the newest version.
+func newest(dir, name string) (string, bool) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return "", false
+	}
+	best, version := "", ""
+	for _, e := range entries {
+		v, ok := strings.CutPrefix(e.Name(), name+"_")
+		if !ok || !isDir(path.Join(dir, e.Name())) {
+			continue
+		}
+		v, _, _ = strings.Cut(v, "+") // the tries that are left of it
+		if of, arch, ok := strings.Cut(v, "_"); ok {
+			if arch != architecture() {
+				continue
+			}
+			v = of
+		}
+		if v != "" && (best == "" || compareVersions(v, version) > 0) {
+			best, version = path.Join(dir, e.Name()), v
+		}
+	}
+	return best, best != ""
+}
+
+// architecture is the name that systemd has for ours.
+func architecture() string {
+	switch runtime.GOARCH {
+	case "amd64":
+		return "x86-64"
+	case "386":
+		return "x86"
+	case "ppc64le":
+		return "ppc64-le"
+	}
+	return runtime.GOARCH
+}
+
+// compareVersions compares digits as numbers and the rest as text.
+func compareVersions(a, b string) int {
+	for a != "" && b != "" {
+		an, ar := leading(a)
+		bn, br := leading(b)
+		if an != "" && bn != "" {
+			x, _ := strconv.ParseUint(an, 10, 64)
+			y, _ := strconv.ParseUint(bn, 10, 64)
+			if x != y {
+				if x < y {
+					return -1
+				}
+				return 1
+			}
+			a, b = ar, br
+			continue
+		}
+		if a[0] != b[0] {
+			return int(a[0]) - int(b[0])
+		}
+		a, b = a[1:], b[1:]
+	}
+	return len(a) - len(b)
+}
+
+// leading are the digits that s begins with, and the rest.
+func leading(s string) (digits, rest string) {
+	rest = strings.TrimLeft(s, "0123456789")
+	return s[:len(s)-len(rest)], rest
+}
+
+// realPath is a path of the host without links.
+func realPath(p string) (string, error) {
+	real, err := filepath.EvalSymlinks(p)
+	if err != nil {
+		return "", fmt.Errorf("Failed to resolve path %s: %w", p, errno(err))
+	}
+	return real, nil
+}
+
+// cleanName makes of s a name that a machine can have.
+func cleanName(s string) string {
+	var b strings.Builder
+	dot := true // none at the start, none after another
+	for _, r := range s {
+		switch {
+		case r == '.':
+			if dot {
+				continue
+			}
+			dot = true
+		case r == '-' && dot:
+			continue
+		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', r == '-':
+			dot = false
+		default:
+			continue
+		}
+		b.WriteRune(r)
+	}
+	s = b.String()
+	s = strings.TrimRight(s[:min(len(s), 64)], ".-")
+	return s
+}

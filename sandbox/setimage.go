@@ -1,0 +1,112 @@
+package sandbox
+
+import (
+	"encoding/hex"
+	"os"
+	"path"
+	"strings"
+
+	"ctl/internal/cli"
+	"ctl/internal/unit"
+)
+
+func setImage(c *Call, v string) (err error) {
+	c.Opt.image, err = absolute(v)
+	return err
+}
+
+func setMstack(c *Call, v string) (err error) {
+	c.Opt.mstack, err = absolute(v)
+	return err
+}
+
+// setImagePolicy checks no more than the form of a policy, systemd.image-policy(7).
+func setImagePolicy(_ *Call, v string) error {
+	for p := range strings.SplitSeq(v, ":") {
+		if !strings.Contains(p, "=") && v != "" && v != "*" && v != "-" && v != "~" {
+			return cli.Usage("Failed to parse image policy: " + v)
+		}
+	}
+	return nil
+}
+
+func setRootHash(_ *Call, v string) error {
+	if b, err := hex.DecodeString(v); err != nil || len(b) < 16 {
+		return cli.Usage("Failed to parse root hash: " + v)
+	}
+	return nil
+}
+
+func setRootHashSignature(_ *Call, v string) error {
+	if strings.HasPrefix(v, "base64:") {
+		return nil
+	}
+	if _, err := os.Stat(v); err != nil {
+		return cli.Usage("Failed to parse root hash signature file '" + v + "': " + strerror(err))
+	}
+	return nil
+}
+
+func setDelegate(c *Call, v string) (err error) {
+	if c.Opt.delegate, err = unit.Unsigned(v, 32); err != nil {
+		return cli.Usage("Failed to parse --private-users-delegate= parameter: " + v)
+	}
+	return nil
+}
+
+// userName tells whether somebody can be called so.
+func userName(s string) bool {
+	return s != "" && len(s) < 32 && s[0] != '-' && !strings.ContainsAny(s, " \t\n:/,") && strings.Trim(s, "0123456789.") != ""
+}
+
+func setBindUser(c *Call, v string) error {
+	if !userName(v) {
+		return cli.Usage("Invalid user name to bind: " + v)
+	}
+	c.Opt.bindUsers = append(c.Opt.bindUsers, v)
+	c.Opt.given |= givenBindUser
+	return nil
+}
+
+func setBindUserShell(c *Call, v string) error {
+	if _, ok := unit.Boolean(v); !ok && !inTree(v) {
+		return cli.Usage("Invalid user shell to bind: " + v)
+	}
+	c.Opt.bindUserShell = true
+	c.Opt.given |= givenBindUserShell
+	return nil
+}
+
+func setBindUserGroup(c *Call, v string) error {
+	if !userName(v) {
+		return cli.Usage("Invalid bind user auxiliary group name: " + v)
+	}
+	c.Opt.bindUserGroup = true
+	return nil
+}
+
+func setForwardJournal(c *Call, v string) (err error) {
+	c.Opt.forwardJournal, err = absolute(v)
+	if v != "" {
+		c.Opt.forwardJournal = path.Clean(c.Opt.forwardJournal)
+	}
+	return err
+}
+
+func setForwardLimit(which string) func(*Call, string) error {
+	return func(c *Call, v string) error {
+		if _, err := unit.Size(v, 1024); err != nil {
+			return cli.Usage("Failed to parse --forward-journal-" + which + "= value: " + v)
+		}
+		c.Opt.forwardLimits = true
+		return nil
+	}
+}
+
+func setForwardFiles(c *Call, v string) error {
+	if _, err := unit.Unsigned(v, 64); err != nil {
+		return cli.Usage("Failed to parse --forward-journal-max-files= value: " + v)
+	}
+	c.Opt.forwardLimits = true
+	return nil
+}

@@ -1,0 +1,153 @@
+package sandbox
+
+import (
+	"net"
+	"os"
+
+	"ctl/internal/cli"
+	"ctl/internal/term"
+	"ctl/internal/unit"
+	"ctl/sandbox/container"
+)
+
+// yesOrNo are environment variables that have to say one of the two.
+var yesOrNo = [...]string{"SYSTEMD_NSPAWN_SHARE_NS_IPC", "SYSTEMD_NSPAWN_SHARE_NS_PID", "SYSTEMD_NSPAWN_SHARE_NS_UTS", "SYSTEMD_NSPAWN_SHARE_SYSTEM",
+	"SYSTEMD_NSPAWN_API_VFS_WRITABLE", "SYSTEMD_NSPAWN_USE_CGNS", "SYSTEMD_NSPAWN_TMPFS_TMP"}
+
+// readEnvironment checks what the environment says, and takes over what options may say too.
+func (c *Call) readEnvironment() error {
+	for _, name := range yesOrNo {
+		v, set := os.LookupEnv(name)
+		if _, ok := unit.Boolean(v); set && !ok && (v != "network" || name != "SYSTEMD_NSPAWN_API_VFS_WRITABLE") {
+			return cli.Usage("Failed to parse $" + name + ": Invalid argument")
+		}
+	}
+	if v, set := os.LookupEnv("SYSTEMD_NSPAWN_NETWORK_MAC"); set {
+		if mac, err := net.ParseMAC(v); err != nil || len(mac) != 6 {
+			return cli.Usage("Failed to parse provided MAC address via environment variable")
+		}
+	}
+	if on, ok := unit.Boolean(os.Getenv("SYSTEMD_SUPPRESS_SYNC")); ok && c.Opt.given&givenSuppressSync == 0 {
+		c.Opt.suppressSync = on
+	}
+	return nil
+}
+
+// needsManager is what becomes of the calls of who is not root: they need daemons that give them user IDs and mount for them.
+func (c *Call) needsManager() error {
+	if !c.systemdNspawn() {
+		return cli.Usage("Need to be root.")
+	}
+	if os.Getenv("XDG_RUNTIME_DIR") == "" {
+		c.say(term.Warning, "Failed to determine settings directory, ignoring: No such device or address")
+	}
+	c.noteFamilies()
+	return cli.Usage("Failed to connect to nsresourced: No such file or directory")
+}
+
+func (c *Call) noteFamilies() {
+	if c.Opt.given&givenFamilies == 0 && c.systemdNspawn() {
+		c.say(term.Notice, familiesNote)
+	}
+}
+
+// verify refuses what does not go together, and decides what follows from what was asked for.
+func (c *Call) verify() error {
+	o := &c.Opt
+	if o.hardened && o.networkPath == "" {
+		o.privateNetwork = true
+	}
+	if o.start == startBoot && o.killSignal == 0 {
+		o.killSignal = 37 // SIGRTMIN+3 tells systemd(1) to halt
+	}
+	if o.ownershipGiven && o.given&givenUsers != 0 && o.users == usersUnset {
+		o.users = usersPick
+	}
+	if o.users == usersPick && !o.ownershipGiven {
+		o.ownership = ownedAuto
+	}
+	shared := o.shareSystem || c.shared("PID") || c.shared("UTS")
+	writable := os.Getenv("SYSTEMD_NSPAWN_API_VFS_WRITABLE")
+	everything, _ := unit.Boolean(writable)
+	namespaced := o.users != usersNo && o.users != usersUnset
+	switch {
+	case o.users == usersManaged && !o.privateNetwork:
+		return cli.Usage("Managed user namespace operation requires private networking, as otherwise /sys/ may not be mounted.")
+	case o.delegate > 0 && o.users != usersManaged:
+		return cli.Usage("--private-users-delegate= requires --private-users=managed.")
+	case o.start != startPayload && shared:
+		return cli.Usage("--boot cannot be used without namespacing.")
+	case c.places() > 1:
+		return cli.Usage("--directory=, --image= --mstack= may not be combined.")
+	case o.template != "" && c.elsewhere():
+		return cli.Usage("--template= and --image= may not be combined.")
+	case o.template != "" && o.ephemeral:
+		return cli.Usage("--ephemeral and --template= may not be combined.")
+	case o.ephemeral && !o.linkJournalTry && (o.linkJournal == "host" || o.linkJournal == "guest"):
+		return cli.Usage("--ephemeral and --link-journal={host,guest} may not be combined.")
+	case namespaced && o.ownership == ownedByChown && o.readOnly:
+		return cli.Usage("--read-only and --private-users-ownership=chown may not be combined.")
+	case namespaced && o.ownership == ownedByChown && o.volatile != container.VolatileNo:
+		return cli.Usage("--volatile= and --private-users-ownership=chown may not be combined.")
+	case o.networkPath != "" && (o.veth || len(o.interfaces) > 0):
+		return cli.Usage("--network-namespace-path= cannot be combined with other network options.")
+	case namespaced && writable == "network" && !o.privateNetwork:
+		return cli.Usage("Invalid namespacing settings. Mounting sysfs with --private-users requires --private-network.")
+	case namespaced && everything:
+		return cli.Usage("Cannot combine --private-users with read-write API VFS mounts.")
+	case o.bindUserShell && len(o.bindUsers) == 0:
+		return cli.Usage("Cannot use --bind-user-shell= without --bind-user=")
+	case o.bindUserGroup && len(o.bindUsers) == 0:
+		return cli.Usage("Cannot use --bind-user-group= without --bind-user=")
+	case o.forwardLimits && o.forwardJournal == "":
+		return cli.Usage("--forward-journal-max-use=/--forward-journal-keep-free=/--forward-journal-max-file-size=/--forward-journal-max-files= require --forward-journal=.")
+	case o.start == startBoot && o.ambient != 0:
+		return cli.Usage("AmbientCapability= setting is not useful for boot mode.")
+	case o.ambient == allOfThem:
+		return cli.Usage("AmbientCapability= does not support the value all.")
+	}
+	if o.keepUnit && o.register == no && (o.slice != "" || len(o.properties) > 0) {
+		c.say(term.Notice, "Machine and scope registration turned off, --slice= and --property= settings will have no effect.")
+	}
+	if o.users == usersManaged {
+		return cli.Usage("Failed to connect to nsresourced: No such file or directory")
+	}
+	return c.missing()
+}
+
+// elsewhere tells whether what is started is no directory tree.
+func (c *Call) elsewhere() bool { return c.Opt.image != "" || c.Opt.mstack != "" }
+
+// places is in how many places what is started would be.
+func (c *Call) places() int {
+	n := 0
+	for _, p := range []bool{c.Opt.given&givenDirectory != 0, c.Opt.image != "", c.Opt.mstack != ""} {
+		if p {
+			n++
+		}
+	}
+	return n
+}
+
+// missing refuses what is not there yet, unless it is refused anyway.
+func (c *Call) missing() error {
+	o := &c.Opt
+	for _, p := range []string{o.image, o.mstack} {
+		if p != "" {
+			if _, err := realPath(p); err != nil {
+				return err
+			}
+			return errLater
+		}
+	}
+	if o.forwardJournal != "" {
+		if _, err := os.Stat("/usr/lib/systemd/systemd-journal-remote"); err != nil {
+			return cli.Usage("Failed to find systemd-journal-remote binary: No such file or directory")
+		}
+		return errLater
+	}
+	if len(o.bindUsers) > 0 {
+		return errLater
+	}
+	return nil
+}
