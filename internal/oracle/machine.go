@@ -25,10 +25,10 @@ type Machine struct {
 	Name   string
 	leader int    // the PID of its PID 1
 	dir    string // what it is made of
-	group  string // its cgroup, of its own because systemd-nspawn would use the same one for all
+	group  string // its cgroup
 	shell  *os.File
 	ended  chan struct{}
-	exit   int // the status of systemd-nspawn(1), once it has ended
+	exit   int // the status of ctl, once it has ended
 	env    []string
 }
 
@@ -42,7 +42,7 @@ Description=What Machine.Run runs
 ExecStart=/usr/bin/sleep infinity
 `
 
-// setUp makes the root directory of a machine and becomes its systemd-nspawn. All is
+// setUp makes the root directory of a machine and becomes ctl, called as systemd-nspawn(1), which boots it. All is
 // mounted in a namespace of its own, which ends with it.
 const setUp = `set -e
 mount -t tmpfs -o mode=755 machine "$MEMORY"
@@ -58,7 +58,7 @@ ln -s ../shell.service "$root/etc/systemd/system/multi-user.target.wants"
 chroot "$root" passwd -qd root
 unset CTL TREE FILES SHELL_UNIT
 rm -f "$root/etc/machine-id"
-exec systemd-nspawn --keep-unit --register=no --private-network --notify-ready=yes -q -b -D "$root" -M "$NAME" --hostname=vm
+exec "$NSPAWN" --keep-unit --register=no --private-network --notify-ready=yes -q -b -D "$root" -M "$NAME" --hostname=vm
 `
 
 // Boot boots a machine, whose files are those of Tree and what is below the directory
@@ -74,9 +74,7 @@ func Boot(t testing.TB, files string) *Machine {
 func BootTree(t testing.TB, tree, files string) *Machine {
 	t.Helper()
 	NeedRoot(t, "booting a container")
-	_, err := installPackage("systemd-nspawn", "systemd-container")
-	Require(t, err)
-	_, err = cgroupTop()
+	_, err := cgroupTop()
 	Require(t, err)
 	m, err := Start(tree, files)
 	if err != nil {
@@ -92,9 +90,6 @@ func BootTree(t testing.TB, tree, files string) *Machine {
 
 // Start is BootTree outside of a test: End is to be called.
 func Start(tree, files string) (_ *Machine, err error) {
-	if _, err := installPackage("systemd-nspawn", "systemd-container"); err != nil {
-		return nil, err
-	}
 	bin, err := Ctl()
 	if err != nil {
 		return nil, err
@@ -121,8 +116,12 @@ func Start(tree, files string) (_ *Machine, err error) {
 			return nil, err
 		}
 	}
-	m.env = append(os.Environ(), "MEMORY="+dir+"/memory", "TREE="+tree, "FILES="+files, "CTL="+bin, "NAME="+m.Name,
-		"SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1", "NOTIFY_SOCKET="+dir+"/notify", "SHELL_UNIT="+shellUnit)
+	nspawn := dir + "/systemd-nspawn"
+	if err := os.Symlink(bin, nspawn); err != nil {
+		return nil, err
+	}
+	m.env = append(os.Environ(), "NSPAWN="+nspawn, "MEMORY="+dir+"/memory", "TREE="+tree, "FILES="+files, "CTL="+bin, "NAME="+m.Name,
+		"NOTIFY_SOCKET="+dir+"/notify", "SHELL_UNIT="+shellUnit)
 	return m, m.boot()
 }
 
@@ -168,7 +167,7 @@ func (m *Machine) boot() error {
 	return err
 }
 
-// await reads what systemd-nspawn tells: who is PID 1, and that it has started all.
+// await reads what ctl tells: who is PID 1, and that it has started all.
 func (m *Machine) await(notify *net.UnixConn) error {
 	if err := notify.SetReadDeadline(time.Now().Add(bootLimit)); err != nil {
 		return err
@@ -177,7 +176,7 @@ func (m *Machine) await(notify *net.UnixConn) error {
 	for {
 		n, err := notify.Read(buf)
 		if errors.Is(err, net.ErrClosed) {
-			return errors.New("systemd-nspawn ended")
+			return errors.New("ctl spawn ended")
 		} else if err != nil {
 			return err
 		}
@@ -195,7 +194,7 @@ func (m *Machine) await(notify *net.UnixConn) error {
 	}
 }
 
-// Ended waits until the machine has ended by itself and returns the status that systemd-nspawn(1) ended with, that of
+// Ended waits until the machine has ended by itself and returns the status that ctl ended with, that of
 // the machine or 0.
 func (m *Machine) Ended(t testing.TB) int {
 	t.Helper()
@@ -218,10 +217,7 @@ func (m *Machine) End() error {
 	if m.shell != nil {
 		m.shell.Close()
 	}
-	// Where there are hierarchies of the first kind, systemd-nspawn makes the same directories in systemd's.
-	for _, p := range []string{m.group, filepath.Join("/sys/fs/cgroup/systemd", filepath.Base(m.group))} {
-		err = errors.Join(err, removeGroup(p))
-	}
+	err = errors.Join(err, removeGroup(m.group))
 	return errors.Join(err, os.RemoveAll(m.dir))
 }
 
