@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"ctl/internal/cli"
+	"ctl/internal/sys"
 	"ctl/internal/term"
 	"ctl/internal/tree"
 	"ctl/internal/unit"
@@ -208,13 +209,18 @@ func (c *Call) copyOf(ctx context.Context, dir string) (*copytree.Temporary, err
 	return t, nil
 }
 
-// errno is the errno of err alone, where the words round it would be said twice.
+// errno is the errno of err alone, where the words round it would be said twice, with the text that C has for it.
 func errno(err error) error {
 	if e, ok := errors.AsType[syscall.Errno](err); ok {
-		return e
+		return spokenErrno{e}
 	}
 	return err
 }
+
+type spokenErrno struct{ syscall.Errno }
+
+func (e spokenErrno) Error() string { return sys.Strerror(e.Errno) }
+func (e spokenErrno) Unwrap() error { return e.Errno }
 
 // decideConsole chooses the console's mode from what the caller has.
 func (c *Call) decideConsole() {

@@ -1,0 +1,215 @@
+// Package netlink makes, moves and removes network devices, rtnetlink(7).
+package netlink
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+
+	"golang.org/x/sys/unix"
+)
+
+// A Conn is a socket to the kernel's devices of one network namespace.
+type Conn struct {
+	fd  int
+	seq uint32
+}
+
+// Open opens a socket to the devices of our own network namespace.
+func Open() (*Conn, error) {
+	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_ROUTE)
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Bind(fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
+		unix.Close(fd)
+		return nil, err
+	}
+	return &Conn{fd: fd}, nil
+}
+
+// OpenIn opens a socket to the devices of another network namespace.
+func OpenIn(namespace *os.File) (*Conn, error) {
+	own, err := os.Open("/proc/thread-self/ns/net")
+	if err != nil {
+		return nil, err
+	}
+	defer own.Close()
+	type result struct {
+		c   *Conn
+		err error
+	}
+	done := make(chan result)
+	go func() {
+		runtime.LockOSThread() // and never unlocked where there is no way back: the thread ends with the goroutine
+		if err := unix.Setns(int(namespace.Fd()), unix.CLONE_NEWNET); err != nil {
+			runtime.UnlockOSThread()
+			done <- result{nil, err}
+			return
+		}
+		c, err := Open()
+		if unix.Setns(int(own.Fd()), unix.CLONE_NEWNET) == nil {
+			runtime.UnlockOSThread()
+		}
+		done <- result{c, err}
+	}()
+	r := <-done
+	return r.c, r.err
+}
+
+// Close closes the socket.
+func (c *Conn) Close() { unix.Close(c.fd) }
+
+// A Device is what a device that is made is to be.
+type Device struct {
+	Name    string
+	Address [6]byte // its MAC address
+}
+
+// AddVeth makes a pair of connected devices, veth(4), of which the peer is in the network namespace of a process.
+func (c *Conn) AddVeth(d, peer Device, pid int) error {
+	var m message
+	m.link(0)
+	m.device(d)
+	m.nested(unix.IFLA_LINKINFO, func() {
+		m.text(unix.IFLA_INFO_KIND, "veth")
+		m.nested(unix.IFLA_INFO_DATA, func() {
+			m.nested(vethPeer, func() {
+				m.link(0)
+				m.device(peer)
+				m.number(unix.IFLA_NET_NS_PID, uint32(pid))
+			})
+		})
+	})
+	_, err := c.request(unix.RTM_NEWLINK, unix.NLM_F_CREATE|unix.NLM_F_EXCL, m)
+	return err
+}
+
+// vethPeer is VETH_INFO_PEER of linux/veth.h.
+const vethPeer = 1
+
+// AddName gives a device another name besides its own; such names may be longer. Linux 5.5.
+func (c *Conn) AddName(index int32, name string) error {
+	var m message
+	m.link(index)
+	m.nested(unix.IFLA_PROP_LIST|unix.NLA_F_NESTED, func() { m.text(unix.IFLA_ALT_IFNAME, name) })
+	_, err := c.request(unix.RTM_NEWLINKPROP, unix.NLM_F_CREATE|unix.NLM_F_EXCL, m)
+	return err
+}
+
+// Index is the number of the device of that name. ENODEV: there is none.
+func (c *Conn) Index(name string) (int32, error) {
+	var m message
+	m.link(0)
+	if len(name) < unix.IFNAMSIZ {
+		m.text(unix.IFLA_IFNAME, name)
+	} else {
+		m.text(unix.IFLA_ALT_IFNAME, name)
+	}
+	reply, err := c.request(unix.RTM_GETLINK, 0, m)
+	if err != nil {
+		return 0, err
+	}
+	if len(reply) < unix.SizeofIfInfomsg {
+		return 0, unix.EBADMSG
+	}
+	return int32(binary.NativeEndian.Uint32(reply[4:])), nil
+}
+
+// Move moves a device to another network namespace, where it has that name.
+func (c *Conn) Move(index int32, namespace *os.File, name string) error {
+	var m message
+	m.link(index)
+	m.number(unix.IFLA_NET_NS_FD, uint32(namespace.Fd()))
+	m.text(unix.IFLA_IFNAME, name)
+	_, err := c.request(unix.RTM_SETLINK, 0, m)
+	return err
+}
+
+// Delete removes a device.
+func (c *Conn) Delete(index int32) error {
+	var m message
+	m.link(index)
+	_, err := c.request(unix.RTM_DELLINK, 0, m)
+	return err
+}
+
+// A message is the body of a request: a structure and attributes, netlink(7).
+type message []byte
+
+// link begins with the structure that names a device.
+func (m *message) link(index int32) {
+	var b [unix.SizeofIfInfomsg]byte
+	binary.NativeEndian.PutUint32(b[4:], uint32(index))
+	*m = append(*m, b[:]...)
+}
+
+func (m *message) device(d Device) {
+	m.text(unix.IFLA_IFNAME, d.Name)
+	m.nested(unix.IFLA_ADDRESS, func() { *m = append(*m, d.Address[:]...) })
+}
+
+func (m *message) text(kind uint16, s string) {
+	m.nested(kind, func() { *m = append(append(*m, s...), 0) })
+}
+
+func (m *message) number(kind uint16, n uint32) {
+	m.nested(kind, func() { *m = binary.NativeEndian.AppendUint32(*m, n) })
+}
+
+// nested appends an attribute that holds what f appends.
+func (m *message) nested(kind uint16, f func()) {
+	at := len(*m)
+	*m = append(*m, 0, 0, 0, 0)
+	f()
+	binary.NativeEndian.PutUint16((*m)[at:], uint16(len(*m)-at))
+	binary.NativeEndian.PutUint16((*m)[at+2:], kind)
+	for len(*m)%unix.NLA_ALIGNTO != 0 {
+		*m = append(*m, 0)
+	}
+}
+
+// request sends a message and returns the body of the answer. The error has the kernel's errno.
+func (c *Conn) request(kind, flags uint16, m message) ([]byte, error) {
+	c.seq++
+	header := unix.NlMsghdr{Len: uint32(unix.SizeofNlMsghdr + len(m)), Type: kind, Flags: unix.NLM_F_REQUEST | flags, Seq: c.seq}
+	if kind != unix.RTM_GETLINK { // which has an answer anyway
+		header.Flags |= unix.NLM_F_ACK
+	}
+	b, err := binary.Append(nil, binary.NativeEndian, header)
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Sendto(c.fd, append(b, m...), 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
+		return nil, err
+	}
+	buf := make([]byte, 32<<10)
+	for {
+		n, _, err := unix.Recvfrom(c.fd, buf, 0)
+		if errors.Is(err, unix.EINTR) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		if n < unix.SizeofNlMsghdr+4 {
+			return nil, fmt.Errorf("an answer of %d bytes: %w", n, unix.EBADMSG)
+		}
+		if _, err := binary.Decode(buf[:n], binary.NativeEndian, &header); err != nil {
+			return nil, err
+		}
+		body := buf[unix.SizeofNlMsghdr:n]
+		switch {
+		case header.Seq != c.seq:
+			continue
+		case header.Type != unix.NLMSG_ERROR:
+			return body, nil
+		}
+		if e := int32(binary.NativeEndian.Uint32(body)); e != 0 {
+			return nil, unix.Errno(-e)
+		}
+		return nil, nil
+	}
+}
