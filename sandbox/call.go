@@ -25,9 +25,10 @@ type Call struct {
 	log   term.Log
 	env   term.Env
 
-	deaf        bool     // nobody hears what we notify
-	temporary   []string // directories to be removed at the end
-	interactive bool     // the container's console is the caller's terminal
+	deaf        bool       // nobody hears what we notify
+	temporary   []string   // directories to be removed at the end
+	sockets     []*os.File // that we were given for the container
+	interactive bool       // the container's console is the caller's terminal
 }
 
 // An Exit ends ctl with that status. What there was to say has been said.

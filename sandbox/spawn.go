@@ -67,6 +67,7 @@ type prepared struct {
 	dir   string
 	locks []*lock.Lock
 	copy  *copytree.Temporary
+	base  uint32 // of its user IDs, once they are picked
 }
 
 func (p *prepared) release() {

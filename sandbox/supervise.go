@@ -38,16 +38,16 @@ func (c *Call) runAll(p *prepared) error {
 // runOnce starts the container and waits until it has ended. again: it has asked to be started once more.
 func (c *Call) runOnce(p *prepared) (again bool, err error) {
 	o := &c.Opt
+	if !o.quiet {
+		c.announce(p.dir)
+	}
 	d, network, err := c.decide(p)
 	if err != nil {
 		return false, err
 	}
 	defer network.close()
-	if !o.quiet {
-		c.announce(p.dir)
-		if d.Limit.Capabilities&^container.Capabilities() != 0 && o.retain != allOfThem {
-			c.say(term.Warning, "Some capabilities will not be set because they are not in the current bounding set.")
-		}
+	if !o.quiet && d.Users == nil && d.Limit.Capabilities&^container.Capabilities() != 0 && o.retain != allOfThem {
+		c.say(term.Warning, "Some capabilities will not be set because they are not in the current bounding set.")
 	}
 	g := newCgroup(o.keepUnit)
 	defer g.remove()
@@ -103,18 +103,48 @@ func (c *Call) decide(p *prepared) (*container.Container, *network, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	d.Keep = p.fds()
 	if err := c.userNamespace(d, p); err != nil {
 		return nil, nil, err
 	}
+	d.Keep = p.fds()
 	network, err := c.network(d)
 	if err != nil {
+		return nil, nil, err
+	}
+	if err := c.linkJournal(d, p.dir); err != nil {
+		network.close()
 		return nil, nil, err
 	}
 	d.Console = c.Opt.console != "pipe"
 	d.Process.Pipe = !d.Console
 	d.Stdio = [3]*os.File{os.Stdin, os.Stdout, os.Stderr}
+	d.Pass = c.passed()
+	if n := len(d.Pass); n > 0 {
+		d.Process.Env = append(d.Process.Env, "LISTEN_FDS="+strconv.Itoa(n), "LISTEN_PID=1")
+	}
 	return d, network, nil
+}
+
+// passed are the sockets that we were started with for the container, sd_listen_fds(3).
+func (c *Call) passed() []*os.File {
+	const first = 3
+	n, err := strconv.Atoi(os.Getenv("LISTEN_FDS"))
+	if err != nil || n <= 0 || n > 1024 || os.Getenv("LISTEN_PID") != strconv.Itoa(os.Getpid()) {
+		return nil
+	}
+	if c.sockets == nil {
+		for fd := first; fd < first+n; fd++ {
+			if _, err := unix.FcntlInt(uintptr(fd), unix.F_SETFD, unix.FD_CLOEXEC); err != nil {
+				break
+			}
+			// Whether a socket blocks is the container's affair, and a File changes that if it finds one that does not.
+			flags, _ := unix.FcntlInt(uintptr(fd), unix.F_GETFL, 0)
+			_, _ = unix.FcntlInt(uintptr(fd), unix.F_SETFL, flags&^unix.O_NONBLOCK)
+			c.sockets = append(c.sockets, os.NewFile(uintptr(fd), "LISTEN_FDS"))
+			_, _ = unix.FcntlInt(uintptr(fd), unix.F_SETFL, flags)
+		}
+	}
+	return c.sockets
 }
 
 // neverRan says why the payload could not be executed, where it would have said it itself.

@@ -1,17 +1,22 @@
 package sandbox
 
 import (
+	"context"
 	"errors"
 	"fmt"
-	"hash/fnv"
 	"math/rand/v2"
 	"os"
+	"os/signal"
 	"strconv"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
 	"ctl/internal/cli"
+	"ctl/internal/term"
+	"ctl/internal/unit"
 	"ctl/sandbox/container"
+	"ctl/sandbox/copytree"
 	"ctl/sandbox/lock"
 )
 
@@ -48,11 +53,17 @@ func (c *Call) userNamespace(d *container.Container, p *prepared) error {
 			return cli.Usage("UID and GID base of " + p.dir + " don't match.")
 		}
 	case usersPick:
-		base, err := c.pick(st.Uid&^0xFFFF, p)
-		if err != nil {
-			return err
+		if p.base == 0 {
+			base, err := c.pick(st.Uid&^0xFFFF, p)
+			if err != nil {
+				return err
+			}
+			p.base = base
 		}
-		u.Base = base
+		u.Base = p.base
+		if !o.quiet {
+			c.say(term.Info, fmt.Sprintf("Selected user namespace base %d and range %d.", u.Base, u.Range))
+		}
 	}
 	switch o.ownership {
 	case ownedAuto:
@@ -67,7 +78,9 @@ func (c *Call) userNamespace(d *container.Container, p *prepared) error {
 	case ownedForeign:
 		u.Owner = container.OwnedForeign
 	case ownedByChown:
-		return cli.Usage("--private-users-ownership=chown is not implemented yet.")
+		if err := c.chown(p.dir, u); err != nil {
+			return err
+		}
 	}
 	if o.users == usersIdentity {
 		u.Owner = container.OwnedAsIs
@@ -76,15 +89,32 @@ func (c *Call) userNamespace(d *container.Container, p *prepared) error {
 	return c.limits(d)
 }
 
-// pick chooses a range of user IDs that nobody has, and locks it: the tree's own, or one that follows from the machine's name.
+// chown gives the tree to the container's user IDs.
+func (c *Call) chown(dir string, u *container.UserMap) error {
+	if c.Opt.dryRun {
+		return nil
+	}
+	if u.Range != uidRange || u.Base%uidRange != 0 {
+		return cli.Usage("Failed to adjust UID/GID shift of OS tree: Invalid argument")
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGINT, unix.SIGTERM, unix.SIGHUP)
+	defer stop()
+	if err := copytree.Chown(ctx, dir, u.Base); err != nil {
+		return fmt.Errorf("Failed to adjust UID/GID shift of OS tree: %w", errno(err))
+	}
+	return nil
+}
+
+// pickKey is the key under which the names of machines are hashed.
+var pickKey = [2]uint64{0xaf41f04af0e056e1, 0x72ff943341cf4196}
+
+// pick chooses a range of user IDs that nobody has, and locks it: the tree's own, one that follows from the machine's name, or any.
 func (c *Call) pick(own uint32, p *prepared) (uint32, error) {
 	candidate := own
-	h := fnv.New64a()
-	_, _ = h.Write([]byte(c.Opt.machine))
-	next := uint32(h.Sum64()%(lastBase-firstBase)+firstBase) &^ 0xFFFF
+	next := unit.SipHash(pickKey, c.Opt.machine)
+	_ = os.MkdirAll("/run/systemd/nspawn-uid", 0o755)
 	for range 100 {
-		if candidate >= firstBase && candidate <= lastBase {
-			_ = os.MkdirAll("/run/systemd/nspawn-uid", 0o755)
+		if candidate >= firstBase && candidate <= lastBase && !known(candidate) {
 			l, err := lock.File("/run/systemd/nspawn-uid/"+strconv.Itoa(int(candidate)), lock.Exclusive)
 			if err == nil {
 				p.locks = append(p.locks, l)
@@ -94,8 +124,26 @@ func (c *Call) pick(own uint32, p *prepared) (uint32, error) {
 				return 0, fmt.Errorf("Failed to acquire lock file for UID range %d: %w", candidate, errno(err))
 			}
 		}
-		candidate = next
-		next = uint32(rand.Uint64N(lastBase-firstBase)+firstBase) &^ 0xFFFF
+		candidate = uint32(next%(lastBase-firstBase)+firstBase) &^ 0xFFFF
+		next = rand.Uint64()
 	}
 	return 0, cli.Usage("Failed to pick suitable UID/GID range: Device or resource busy")
+}
+
+// known tells whether the host has a user or a group at an end of a range.
+func known(base uint32) bool {
+	for _, f := range []string{"/etc/passwd", "/etc/group"} {
+		data, err := os.ReadFile(f)
+		if err != nil {
+			continue
+		}
+		for line := range strings.Lines(string(data)) {
+			if l := strings.Split(line, ":"); len(l) > 2 {
+				if id, err := strconv.ParseUint(l[2], 10, 32); err == nil && (uint32(id) == base || uint32(id) == base+0xFFFE) {
+					return true
+				}
+			}
+		}
+	}
+	return false
 }
