@@ -21,7 +21,7 @@ var adoptions = [...]adoption{
 	{givenPivotRoot, "", func(to, from *Settings) { to.pivotRoot = from.pivotRoot }},
 	{givenChdir, "", func(to, from *Settings) { to.chdir = from.chdir }},
 	{givenEnv, "", func(to, from *Settings) { to.setenv = from.setenv }},
-	{givenUser, "", func(to, from *Settings) { to.user = from.user }},
+	{givenUser, "", func(to, from *Settings) { to.user, to.noUser = from.user, false }},
 	{givenKillSignal, "", func(to, from *Settings) { to.killSignal = from.killSignal }},
 	{givenPersonality, "", func(to, from *Settings) { to.personality = from.personality }},
 	{givenMachineID, "Ignoring MachineID= setting, file %p is not trusted.", func(to, from *Settings) { to.uuid = from.uuid }},

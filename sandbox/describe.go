@@ -78,6 +78,9 @@ func (c *Call) describe(dir string) (*container.Container, error) {
 	if v := os.Getenv("SYSTEMD_NSPAWN_CONTAINER_SERVICE"); v != "" {
 		d.Identity.Manager = v
 	}
+	if o.noUser {
+		return nil, cli.Usage("Failed to resolve user .")
+	}
 	if o.user != "" && o.user != "root" && o.user != "0" {
 		if d.User, err = lookUpUser(t, o.user); err != nil {
 			return nil, err

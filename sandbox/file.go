@@ -53,7 +53,7 @@ var fileKeys = [...]fileKey{
 	{"Exec.ProcessTwo", "", readStub, noStart},
 	{"Exec.Parameters", "", readParameters, notParsed},
 	{"Exec.Environment", "", readEnvironment, notParsed},
-	{"Exec.User", "uid", nil, notParsed},
+	{"Exec.User", "", readUser, notParsed},
 	{"Exec.Capability", "capability", readCapabilities, noCap},
 	{"Exec.AmbientCapability", "ambient-capability", readCapabilities, noCap},
 	{"Exec.DropCapability", "drop-capability", readCapabilities, noCap},
@@ -64,17 +64,17 @@ var fileKeys = [...]fileKey{
 	{"Exec.PivotRoot", "pivot-root", readUnlessEmpty, "Invalid pivot root mount specification %v: %m"},
 	{"Exec.PrivateUsers", "private-users", readUsers, itself},
 	{"Exec.PrivateUsersDelegate", "private-users-delegate", nil, notParsed},
-	{"Exec.NotifyReady", "notify-ready", nil, notParsed},
+	{"Exec.NotifyReady", "", readBool(givenNotifyReady, func(s *Settings, b bool) { s.notifyReady = b }), notParsed},
 	{"Exec.SystemCallFilter", "system-call-filter", nil, notParsed},
 	{"Exec.RestrictAddressFamilies", "restrict-address-families", nil, "Failed to parse address family, ignoring: %v"},
 	{"Exec.Hostname", "hostname", nil, "Specified invalid hostname, ignoring assignment: %v"},
-	{"Exec.NoNewPrivileges", "no-new-privileges", nil, notParsed},
+	{"Exec.NoNewPrivileges", "", readBool(givenNoNewPrivileges, func(s *Settings, b bool) { s.noNewPrivileges = b }), notParsed},
 	{"Exec.OOMScoreAdjust", "", readOOMScoreAdjust, itself},
 	{"Exec.CPUAffinity", "", readAffinity, itself},
 	{"Exec.ResolvConf", "resolv-conf", nil, notParsed},
 	{"Exec.LinkJournal", "link-journal", nil, "Failed to parse link journal mode, ignoring: %v"},
 	{"Exec.Timezone", "timezone", nil, notParsed},
-	{"Exec.SuppressSync", "suppress-sync", nil, notParsed},
+	{"Exec.SuppressSync", "", readBool(givenSuppressSync, func(s *Settings, b bool) { s.suppressSync = b }), notParsed},
 	{"Exec.Ephemeral", "", readBool(givenEphemeral, func(s *Settings, b bool) { s.ephemeral = b }), notParsed},
 	{"Files.ReadOnly", "", readBool(givenReadOnly, func(s *Settings, b bool) { s.readOnly = b }), notParsed},
 	{"Files.Volatile", "volatile", nil, notParsed},
@@ -229,14 +229,17 @@ func readUnlessEmpty(f *settingsFile, key, value string) error {
 	return readOption(f, key, value)
 }
 
-// readBool reads a yes or no.
+// readBool reads a yes or no; an empty value is neither.
 func readBool(which given, set func(*Settings, bool)) func(*settingsFile, string, string) error {
 	return func(f *settingsFile, _, value string) error {
 		b, ok := unit.Boolean(value)
-		if !ok {
+		if !ok && value != "" {
 			return unix.EINVAL
 		}
 		f.call.Opt.given |= which
+		if value == "" {
+			f.call.Opt.given &^= which
+		}
 		set(&f.call.Opt, b)
 		return nil
 	}
@@ -301,6 +304,12 @@ func readCapabilities(f *settingsFile, key, value string) error {
 			f.warn(f.line, "Failed to parse capability, ignoring: "+w)
 		}
 	}
+	return nil
+}
+
+func readUser(f *settingsFile, _, value string) error {
+	f.call.Opt.user = value
+	f.call.Opt.given |= givenUser
 	return nil
 }
 

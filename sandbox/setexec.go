@@ -72,7 +72,7 @@ func setEnv(c *Call, v string) error {
 }
 
 func setUID(c *Call, v string) error {
-	c.Opt.user = v
+	c.Opt.user, c.Opt.noUser = v, v == ""
 	c.Opt.given |= givenUser
 	return nil
 }

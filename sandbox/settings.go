@@ -25,6 +25,7 @@ type Settings struct {
 	start             start
 	parameters        []string // of a .nspawn file
 	chdir, user       string
+	noUser            bool // the user has no name
 	setenv            []string
 	killSignal        int // 0: none given
 	notifyReady       bool

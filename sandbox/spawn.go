@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/signal"
+	"path"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -192,6 +193,8 @@ func (c *Call) fromTemplate(ctx context.Context) error {
 		if !o.quiet {
 			c.say(term.Notice, "Directory "+o.directory+" already exists, not populating from template "+o.template+".")
 		}
+	case err != nil && !isDir(path.Dir(path.Clean(o.directory))):
+		return fmt.Errorf("Failed to lock %s: %w", o.directory, unix.ENOENT)
 	case err != nil:
 		return fmt.Errorf("Couldn't create snapshot %s from %s: %w", o.directory, o.template, errno(err))
 	case !o.quiet:
@@ -254,9 +257,18 @@ func isTerminal(f *os.File) bool {
 	return err == nil
 }
 
-// cleanUp removes what killed runs have left.
+// cleanUp removes what killed runs have left: systemd-nspawn's directories and mounts in /run, and copies.
 func (c *Call) cleanUp() error {
-	removed, err := copytree.Clean(c.Opt.directory)
+	o := &c.Opt
+	export := path.Join("/run/systemd/nspawn", o.machine, "unix-export")
+	for unix.Unmount(export, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW) == nil {
+	}
+	_ = unix.Rmdir(export)
+	_ = unix.Rmdir(path.Join("/run/systemd/nspawn/propagate", o.machine))
+	if c.systemdNspawn() {
+		return nil
+	}
+	removed, err := copytree.Clean(o.directory)
 	for _, r := range removed {
 		c.say(term.Info, "Removed "+r+".")
 	}

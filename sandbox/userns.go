@@ -111,7 +111,7 @@ var pickKey = [2]uint64{0xaf41f04af0e056e1, 0x72ff943341cf4196}
 // pick chooses a range of user IDs that nobody has, and locks it: the tree's own, one that follows from the machine's name, or any.
 func (c *Call) pick(own uint32, p *prepared) (uint32, error) {
 	candidate := own
-	next := unit.SipHash(pickKey, c.Opt.machine)
+	next := uint32(unit.SipHash(pickKey, c.Opt.machine)) // its lower half
 	_ = os.MkdirAll("/run/systemd/nspawn-uid", 0o755)
 	for range 100 {
 		if candidate >= firstBase && candidate <= lastBase && !known(candidate) {
@@ -124,8 +124,8 @@ func (c *Call) pick(own uint32, p *prepared) (uint32, error) {
 				return 0, fmt.Errorf("Failed to acquire lock file for UID range %d: %w", candidate, errno(err))
 			}
 		}
-		candidate = uint32(next%(lastBase-firstBase)+firstBase) &^ 0xFFFF
-		next = rand.Uint64()
+		candidate = (next%(lastBase-firstBase) + firstBase) &^ 0xFFFF
+		next = rand.Uint32()
 	}
 	return 0, cli.Usage("Failed to pick suitable UID/GID range: Device or resource busy")
 }
