@@ -155,6 +155,9 @@ func setAffinity(c *Call, v string) error {
 	if err != nil {
 		return cli.Usage("Failed to parse CPU affinity mask " + v + ": " + strerror(err))
 	}
+	if v == "" {
+		set = nil
+	}
 	c.Opt.affinity = set
 	c.Opt.given |= givenAffinity
 	return nil
@@ -174,6 +177,9 @@ func cpus(v string) (*unix.CPUSet, error) {
 			if b, err = strconv.ParseUint(last, 10, 31); err != nil {
 				return nil, unix.EINVAL
 			}
+		}
+		if a > b {
+			return nil, unix.EINVAL
 		}
 		if b >= uint64(len(set)*strconv.IntSize) {
 			return nil, unix.ERANGE

@@ -60,7 +60,7 @@ func (c *Call) verify() error {
 	if o.start == startBoot && o.killSignal == 0 {
 		o.killSignal = 37 // SIGRTMIN+3 tells systemd(1) to halt
 	}
-	if o.ownershipGiven && o.given&givenUsers != 0 && o.users == usersUnset {
+	if o.ownershipGiven && o.users == usersUnset {
 		o.users = usersPick
 	}
 	if o.users == usersPick && !o.ownershipGiven {
