@@ -205,6 +205,7 @@ func (c *Call) fromTemplate(ctx context.Context) error {
 
 func (c *Call) copyOf(ctx context.Context, dir string) (*copytree.Temporary, error) {
 	progress, end := c.progress()
+	_, _ = copytree.Clean(dir) // what was left by those who were killed
 	t, err := copytree.Ephemeral(ctx, dir, copytree.Options{ReadOnly: c.Opt.readOnly, Progress: progress})
 	end()
 	if err != nil {

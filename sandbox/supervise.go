@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/signal"
 	"path"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -53,6 +54,7 @@ func (c *Call) runOnce(p *prepared) (again bool, err error) {
 	defer g.remove()
 	signals := make(chan os.Signal, 8)
 	signal.Notify(signals, unix.SIGTERM, unix.SIGINT, unix.SIGHUP, unix.SIGQUIT)
+	signal.Ignore(unix.SIGPIPE) // who does not want to read any more is told of by write(2)
 	defer signal.Stop(signals)
 	context, look := c.consoleLook()
 	defer func() { c.print(context.End()) }()
@@ -403,6 +405,10 @@ func (g *cgroup) add(pid int, d *container.Container) error {
 	if g.parent == "" {
 		return nil
 	}
+	stale, _ := filepath.Glob(g.parent + "/payload*")
+	for _, p := range stale {
+		removeLeft(p)
+	}
 	for i := range 100 {
 		name := "payload"
 		if i > 0 {
@@ -410,14 +416,17 @@ func (g *cgroup) add(pid int, d *container.Container) error {
 		}
 		p := path.Join(g.parent, name)
 		err := os.Mkdir(p, 0o755)
-		if errors.Is(err, os.ErrExist) && (unix.Rmdir(p) != nil || os.Mkdir(p, 0o755) != nil) {
+		if errors.Is(err, os.ErrExist) {
 			continue // somebody else's, who is there
 		}
-		if err != nil && !errors.Is(err, os.ErrExist) {
+		if err != nil {
 			return nil
 		}
 		g.path = p
 		break
+	}
+	if fd, err := lockCgroup(g.path); err == nil { // until the process is in it, it looks like one that was left
+		defer unix.Close(fd)
 	}
 	if d.Limit.Hardened {
 		_ = d.RestrictDevices(g.path) // its tree has none that could be opened either
@@ -439,6 +448,31 @@ func (g *cgroup) remove() {
 	if g.path != "" {
 		removeCgroup(g.path)
 		g.path = ""
+	}
+}
+
+// lockCgroup takes a lock of a cgroup, which who looks for those that were left takes too.
+func lockCgroup(p string) (int, error) {
+	fd, err := unix.Open(p, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return -1, err
+	}
+	if err := unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		unix.Close(fd)
+		return -1, err
+	}
+	return fd, nil
+}
+
+// removeLeft removes a cgroup that was left by a supervisor that was killed.
+func removeLeft(p string) {
+	fd, err := lockCgroup(p)
+	if err != nil {
+		return
+	}
+	defer unix.Close(fd)
+	if events, err := os.ReadFile(p + "/cgroup.events"); err == nil && strings.Contains(string(events), "populated 0") {
+		removeCgroup(p)
 	}
 }
 

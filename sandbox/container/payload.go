@@ -36,8 +36,9 @@ func (p *payload) reg() register {
 }
 
 // newPayload makes the program.
-func newPayload(c *Container, b *builder, socket, report int) *payload {
+func newPayload(c *Container, b *builder, supervisor, socket, report int) *payload {
 	p := &payload{c: c, b: b, socket: socket, report: report}
+	p.sys("close", none, unix.SYS_CLOSE, supervisor) // so that its end is noticed, even this early
 	if c.Users != nil {
 		p.ask("get user IDs")
 		p.sys("become root", none, unix.SYS_SETRESGID, 0, 0, 0)

@@ -191,8 +191,9 @@ func fork(flags uintptr) (uintptr, syscall.Errno) {
 }
 
 // A guardian is the first process of a PID namespace that encloses the container's: the parent of the payload. When the
-// supervisor dies, so does it, and with it, by the kernel, all that is in the container. It holds the locks of the
-// tree for as long as that takes.
+// supervisor dies, it is told by the kernel, and kills the payload; when it dies, the kernel kills all that is in the container. It
+// holds the locks of the tree until all of that is gone, which is why the supervisor's death does not kill it: the kernel closes what a dying
+// process has open before it ends the processes of its namespace.
 type guardian struct {
 	payload    *program
 	namespaces uintptr // CLONE_NEW* of the payload
@@ -215,9 +216,8 @@ func (g *guardian) start() (uintptr, syscall.Errno) {
 		return pid, e
 	}
 	const starting = 1 << 24 // no call of the payload has this index
-	syscall.RawSyscall(syscall.SYS_PRCTL, unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0)
-	// From the namespace it was born in, 0 is a parent elsewhere; if there is none any more, it would be 1 or nothing
-	// could be written to the supervisor below.
+	// If the supervisor is gone already, the payload will find nobody to talk to.
+	syscall.RawSyscall(syscall.SYS_PRCTL, unix.PR_SET_PDEATHSIG, uintptr(unix.SIGTERM), 0)
 	syscall.RawSyscall(syscall.SYS_PRCTL, unix.PR_SET_DUMPABLE, 0, 0)
 	syscall.RawSyscall(syscall.SYS_SETSID, 0, 0, 0)
 	payload, e := fork(g.namespaces)
@@ -237,13 +237,21 @@ func (g *guardian) start() (uintptr, syscall.Errno) {
 		}
 	}
 	var status uint32
-	for {
-		pid, _, e := syscall.RawSyscall6(syscall.SYS_WAIT4, ^uintptr(0), uintptr(unsafe.Pointer(&status)), 0, 0, 0, 0)
-		if e == syscall.EINTR {
-			continue
+	set := uint64(1)<<(unix.SIGTERM-1) | uint64(1)<<(unix.SIGCHLD-1) // both are blocked, like all others
+	for ended := false; !ended; {
+		signal, _, _ := syscall.RawSyscall6(syscall.SYS_RT_SIGTIMEDWAIT, uintptr(unsafe.Pointer(&set)), 0, 0, 8, 0, 0)
+		if signal == uintptr(unix.SIGTERM) {
+			syscall.RawSyscall(syscall.SYS_KILL, payload, uintptr(unix.SIGKILL), 0)
 		}
-		if e != 0 || pid == payload {
-			break
+		for {
+			pid, _, e := syscall.RawSyscall6(syscall.SYS_WAIT4, ^uintptr(0), uintptr(unsafe.Pointer(&status)), unix.WNOHANG, 0, 0, 0)
+			if e != 0 || pid == 0 {
+				break
+			}
+			if pid == payload {
+				ended = true
+				break
+			}
 		}
 	}
 	syscall.RawSyscall(syscall.SYS_WRITE, g.status, uintptr(unsafe.Pointer(&status)), 4)

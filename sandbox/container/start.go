@@ -201,7 +201,7 @@ func (c *Container) launch(b *builder, r *Running, h Hooks) error {
 	}
 	theirs = append(theirs, status[1])
 	r.status = os.NewFile(uintptr(status[0]), "status")
-	p := newPayload(c, b, pair[1], report[1])
+	p := newPayload(c, b, pair[0], pair[1], report[1])
 	g := guardian{payload: &p.program, namespaces: c.namespaces(), report: uintptr(report[1]), status: uintptr(status[1])}
 	g.stray = c.strays(status[1])
 	old := allSignals()

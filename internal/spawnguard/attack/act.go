@@ -6,6 +6,11 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -59,6 +64,13 @@ func act(word string, args []string) {
 				return
 			}
 		}
+	case "killer": // TIMES STEP MARK LOCK COMMAND
+		times, _ := strconv.Atoi(args[0])
+		step, _ := strconv.Atoi(args[1])
+		err = killer(times, step, args[2], args[3], args[4:])
+	case "repeat": // TIMES COMMAND
+		times, _ := strconv.Atoi(args[0])
+		err = repeat(times, args[1:])
 	case "reboot":
 		say("reboot", unix.Reboot(unix.LINUX_REBOOT_CMD_RESTART))
 	default:
@@ -113,4 +125,82 @@ func executable(loader string) []byte {
 	b.WriteString(loader)
 	b.WriteString("\x31\xff\xb8\x3c\x00\x00\x00\x0f\x05" + string(make([]byte, 7))) // exit(0)
 	return b.Bytes()
+}
+
+// killer starts a command again and again and kills it after a while that becomes longer each time. The command's container has
+// processes whose command line has the mark. It says how often what was wrong.
+func killer(times, step int, mark, lock string, command []string) error {
+	for i := range times {
+		cmd := exec.Command(command[0], command[1:]...)
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+		if err := cmd.Start(); err != nil {
+			return err
+		}
+		time.Sleep(time.Duration(i*step) * time.Microsecond)
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+		deadline := time.Now().Add(5 * time.Second)
+		for lock != "" && locked(lock) {
+			if time.Now().After(deadline) {
+				say("locked for ever after", i*step)
+				return nil
+			}
+		}
+		if n := alive(mark); n > 0 && lock != "" {
+			say("alive though nothing is locked", n)
+		}
+		for alive(mark) > 0 {
+			if time.Now().After(deadline) {
+				say("alive for ever after", i*step)
+				return nil
+			}
+			time.Sleep(time.Millisecond)
+		}
+	}
+	say("killed", times)
+	return nil
+}
+
+// locked tells whether somebody has the lock of a file.
+func locked(file string) bool {
+	fd, err := unix.Open(file, unix.O_RDWR|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return false
+	}
+	defer unix.Close(fd)
+	return unix.FcntlFlock(uintptr(fd), unix.F_OFD_SETLK, &unix.Flock_t{Type: unix.F_WRLCK}) != nil
+}
+
+// alive counts the processes of a container.
+func alive(mark string) int {
+	n := 0
+	files, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+	for _, f := range files {
+		words, _ := os.ReadFile(f) // nothing, of a zombie
+		if !bytes.Contains(words, []byte("attack")) && bytes.Contains(words, []byte(mark)) {
+			n++
+		}
+	}
+	return n
+}
+
+// repeat runs a command many times, and says whether it became slower.
+func repeat(times int, command []string) error {
+	var took []time.Duration
+	for range times {
+		begin := time.Now()
+		if out, err := exec.Command(command[0], command[1:]...).CombinedOutput(); err != nil {
+			return fmt.Errorf("%w: %s", err, out)
+		}
+		took = append(took, time.Since(begin))
+	}
+	n := times / 5
+	first, last := median(took[:n]), median(took[times-n:])
+	say("became slower", last > 2*first+10*time.Millisecond)
+	return nil
+}
+
+func median(l []time.Duration) time.Duration {
+	slices.Sort(l)
+	return l[len(l)/2]
 }

@@ -1,0 +1,51 @@
+package spawnguard
+
+import (
+	"strings"
+	"testing"
+
+	"ctl/internal/oracle"
+)
+
+// crowd is a container with many processes, which need a while to die.
+const crowd = ` sh -c 'for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do sleep 7777 & done; wait; : 7777'`
+
+// TestKill kills the supervisor at any moment: the container dies with it, the tree is locked until it has, and the next start works
+// and removes what is left.
+func TestKill(t *testing.T) {
+	for name, options := range map[string]string{
+		"plain": "$plain -D t", "hardened": "$hard -D t", "users": "$plain -U -D t", "pipe": "$plain --pipe -D t", "stub": "$plain -a -D t",
+		"ephemeral": "$plain -x -D t", "volatile": "$plain --volatile=overlay -D t",
+	} {
+		t.Run(name, func(t *testing.T) {
+			lock := "/var/lib/machines/.#t.lck"
+			if name == "ephemeral" || name == "volatile" {
+				lock = "''"
+			}
+			r := hostile(t, oracle.HostCall{Script: "/ctl/attack killer 50 700 7777 " + lock + " " + options + crowd + `
+timeout 20 ` + options + ` /usr/bin/true; echo "$?."; ls -A /tmp /var/tmp /var/lib/machines`}, "killed: 50", "0.")
+			if strings.Contains(r.Stdout, "alive") {
+				t.Error(r.Stdout)
+			}
+		})
+	}
+}
+
+// TestSignals: SIGHUP, SIGQUIT, SIGTERM, SIGINT, a terminal that is closed, nobody who reads: the container ends, and nothing is left.
+func TestSignals(t *testing.T) {
+	for _, signal := range []string{"1", "2", "3", "15"} {
+		for _, tty := range []bool{false, true} {
+			hostile(t, oracle.HostCall{TTY: tty, Script: "exec $plain -D t sh -c 'echo it runs; sleep 7777'",
+				Steps: []oracle.Step{{Do: "expect", Text: "it runs"}, {Do: "signal", Text: signal}}})
+		}
+	}
+	hostile(t, oracle.HostCall{Script: "$plain -D t sh -c 'while echo y; do :; done' | head -1; $plain --pipe -D t sh -c 'while echo y; do :; done' | head -1"}, "y\ny\n")
+}
+
+// TestMany: 500 starts in a row, and 50 at once.
+func TestMany(t *testing.T) {
+	for range 5 { // a host has 30 seconds
+		hostile(t, oracle.HostCall{Script: "/ctl/attack repeat 100 $plain --pipe -D t /usr/bin/true"}, "became slower: false")
+	}
+	hostile(t, oracle.HostCall{Script: `for i in $(seq 50); do timeout 25 $plain --pipe --read-only -M m$i -D t sh -c 'echo done' & done; wait`}, strings.Repeat("done\n", 50))
+}
