@@ -127,7 +127,7 @@ func (c *Call) limits(d *container.Container) error {
 		keep &^= hardenedDrops
 	}
 	keep |= o.retain
-	own := d.Namespace.Network || d.Namespace.NetworkPath != nil
+	own := o.privateNetwork
 	if own && !o.hardened {
 		keep |= 1 << unix.CAP_NET_ADMIN
 	}
@@ -340,7 +340,6 @@ func lookUpUser(t *tree.Tree, name string) (*container.User, error) {
 	if u == nil {
 		return nil, unknown
 	}
-	u.Groups = []uint32{u.GID}
 	groups, _, err := t.ReadFile("/etc/group", 16<<20)
 	if err != nil {
 		return u, nil
@@ -350,7 +349,7 @@ func lookUpUser(t *tree.Tree, name string) (*container.User, error) {
 		if len(f) < 4 || !slices.Contains(strings.Split(f[3], ","), u.Name) {
 			continue
 		}
-		if gid, err := strconv.ParseUint(f[2], 10, 32); err == nil && !slices.Contains(u.Groups, uint32(gid)) {
+		if gid, err := strconv.ParseUint(f[2], 10, 32); err == nil && uint32(gid) != u.GID && !slices.Contains(u.Groups, uint32(gid)) {
 			u.Groups = append(u.Groups, uint32(gid))
 		}
 	}

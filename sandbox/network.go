@@ -44,7 +44,7 @@ func (c *Call) network(d *container.Container) (*network, error) {
 			f.Close()
 			return nil, cli.Usage("Path " + o.networkPath + " doesn't refer to a network namespace, refusing.")
 		}
-		d.Namespace.NetworkPath = f
+		d.Namespace.NetworkPath, d.Namespace.Loopback = f, o.privateNetwork
 	}
 	if !o.veth && len(o.interfaces) == 0 {
 		return n, nil

@@ -210,6 +210,9 @@ var volatile = [...]struct {
 	// What the host could see, deviation 51.
 	{regexp.MustCompile(`(?m)^mounts (groups of several: .*|/run/host/incoming: .*|/proc/sys/kernel/random/boot_id: on /proc root .*)\n`), ""},
 	{regexp.MustCompile(`(/run/host/unix-export: .*shared) master`), "$1"},
+	{regexp.MustCompile(`(?m)^run /run/host/incoming: .*\n`), ""},
+	{regexp.MustCompile(`(/run/host/unix-export: .*mode=755),uid=[0-9]+,gid=[0-9]+`), "$1"},
+	{regexp.MustCompile(`(dev /dev/char/\S+ 120777 )(65534:65534|0:0)`), "${1}"}, // deviation 58
 	// Messages about the tree name paths in it, deviation 53.
 	{regexp.MustCompile(`(?m)^(Failed to (bind )?mount /etc/(localtime|resolv\.conf))[ ,:].*`), "$1"},
 	{regexp.MustCompile(`(?m)^Failed to bind mount`), "Failed to mount"},
@@ -225,7 +228,7 @@ func settled(s string) []string {
 
 // litter is what the reference leaves on the host and in the tree after each container, and ctl does not (deviation 50). Where locks are
 // is made by both, but not always.
-var litter = regexp.MustCompile(`^(/run/systemd/nspawn/propagate|/run/systemd/nspawn(/locks)?: new|/run/systemd: new|/var/lib/machines/[^ ]*/var/log/journal: new|/run/systemd/nspawn/t|mount /run/systemd/nspawn/t|/run/systemd/nspawn-uid: new|cgroup /sys/fs/cgroup/caller/(payload|supervisor): new|/etc/\.pwd\.lock: new|/etc: new)`)
+var litter = regexp.MustCompile(`^(/run/systemd/nspawn/propagate|/run/systemd/nspawn(/locks)?: new|/run/systemd: new|/var/lib/machines/[^ ]*/var/log/journal: new|/run/systemd/nspawn/t|mount /run/systemd/nspawn/t|/tmp/nspawn-root-RANDOM: new|/run/systemd/nspawn-uid: new|cgroup /sys/fs/cgroup/caller/(payload|supervisor): new|/etc/\.pwd\.lock: new|/etc: new)`)
 
 // areas are the things that are compared, by name.
 func areas(r oracle.HostResult) map[string][]string {

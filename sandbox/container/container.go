@@ -79,6 +79,7 @@ type Identity struct {
 type Namespaces struct {
 	PID, IPC, UTS, Cgroup, Network bool
 	NetworkPath                    *os.File // a network namespace to join
+	Loopback                       bool     // bring up the loopback interface of that
 }
 
 // UserMap is a user namespace: the IDs from 0 to Range-1 in it are those from Base on outside.

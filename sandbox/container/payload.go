@@ -41,9 +41,9 @@ func newPayload(c *Container, b *builder, supervisor, socket, report int) *paylo
 	p.sys("close", none, unix.SYS_CLOSE, supervisor) // so that its end is noticed, even this early
 	if c.Users != nil {
 		p.ask("get user IDs")
-		p.sys("become root", none, unix.SYS_SETRESGID, 0, 0, 0)
-		p.sys("become root", none, unix.SYS_SETRESUID, 0, 0, 0)
-		p.sys("become root", none, unix.SYS_SETGROUPS, 0, nil)
+		p.sys("become root", none, sysSetresgid, 0, 0, 0)
+		p.sys("become root", none, sysSetresuid, 0, 0, 0)
+		p.sys("become root", none, sysSetgroups, 0, nil)
 		p.enterRoot()
 	}
 	proc := p.proc()
@@ -100,7 +100,7 @@ func (p *payload) mount(typ, target string, attr uint64) register {
 func (p *payload) proc() register {
 	proc := p.mount("proc", "/proc", api)
 	if p.c.Limit.Hardened && p.c.Users != nil {
-		p.write(proc, "sys/user/max_user_namespaces", "0", true) // which would give back all capabilities, over what is in them
+		p.write("forbid user namespaces", proc, "sys/user/max_user_namespaces", "0", true) // which would give back all capabilities, over what is in them
 	}
 	if p.c.Namespace.Network && p.c.Users != nil {
 		p.write(proc, "sys/net/ipv4/ping_group_range", "0 65535", true) // as on hosts with systemd; icmp(7)
@@ -239,17 +239,16 @@ func (p *payload) identity(proc register) {
 	if name := p.c.Identity.Hostname; p.c.Namespace.UTS && name != "" {
 		p.sys("set the host name", none, unix.SYS_SETHOSTNAME, name, len(name))
 	}
-	if p.c.Namespace.Network {
+	if p.c.Namespace.Network || p.c.Namespace.Loopback {
 		p.loopback()
 	}
 	// The keyring of the caller's session is not the container's.
 	p.sys("make a session keyring", none, unix.SYS_KEYCTL, unix.KEYCTL_JOIN_SESSION_KEYRING, nil).allow(unix.ENOSYS, unix.EPERM, unix.EDQUOT, unix.EACCES)
-	p.write(proc, "self/loginuid", "4294967295", true)
+	p.write("write /proc/self/loginuid", proc, "self/loginuid", "4294967295", true)
 }
 
 // write writes a file of /proc.
-func (p *payload) write(proc register, name, text string, may bool) {
-	about := "write /proc/" + name
+func (p *payload) write(about string, proc register, name, text string, may bool) {
 	fd := p.reg()
 	c := p.sys(about, fd, unix.SYS_OPENAT, proc, name, unix.O_WRONLY|unix.O_CLOEXEC)
 	from := len(p.calls)
@@ -314,10 +313,10 @@ func (p *payload) terminal() {
 func (p *payload) limits(proc register) {
 	l := &p.c.Limit
 	if l.OOMScoreAdjust != nil {
-		p.write(proc, "self/oom_score_adj", strconv.Itoa(*l.OOMScoreAdjust), false)
+		p.write("Failed to adjust OOM score", proc, "self/oom_score_adj", strconv.Itoa(*l.OOMScoreAdjust), false)
 	}
 	if l.Affinity != nil {
-		p.sys("set the CPU affinity", none, unix.SYS_SCHED_SETAFFINITY, 0, unsafe.Sizeof(*l.Affinity), address(&p.program, l.Affinity))
+		p.sys("Failed to set CPU affinity", none, unix.SYS_SCHED_SETAFFINITY, 0, unsafe.Sizeof(*l.Affinity), address(&p.program, l.Affinity))
 	}
 	if l.Personality != nil {
 		p.sys("set the personality", none, unix.SYS_PERSONALITY, int(*l.Personality))
@@ -365,9 +364,9 @@ func (p *payload) privileges() {
 		if len(u.Groups) > 0 {
 			groups = address(&p.program, &u.Groups[0])
 		}
-		p.sys("set groups", none, unix.SYS_SETGROUPS, len(u.Groups), groups)
-		p.sys("set the group", none, unix.SYS_SETRESGID, int(u.GID), int(u.GID), int(u.GID))
-		p.sys("set the user", none, unix.SYS_SETRESUID, int(u.UID), int(u.UID), int(u.UID))
+		p.sys("set groups", none, sysSetgroups, len(u.Groups), groups)
+		p.sys("set the group", none, sysSetresgid, int(u.GID), int(u.GID), int(u.GID))
+		p.sys("set the user", none, sysSetresuid, int(u.UID), int(u.UID), int(u.UID))
 	}
 	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
 	if p.c.Users == nil { // the first process of a user namespace has them all

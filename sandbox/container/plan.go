@@ -74,7 +74,7 @@ func (c *Container) owned(options ...string) []string {
 }
 
 // ownNetwork tells whether the container has a network of its own, and so a view of it in /sys that only it can make.
-func (c *Container) ownNetwork() bool { return c.Namespace.Network || c.Namespace.NetworkPath != nil }
+func (c *Container) ownNetwork() bool { return c.Namespace.Network }
 
 // Steps lists what is done to make the root directory, in order, before the container's own namespaces are made. What
 // is done inside them is in Inside.

@@ -87,6 +87,12 @@ func (c *Container) start(h Hooks) (*Running, error) {
 	if err := b.openStub(); err != nil { // of a mount that is the host's
 		return nil, err
 	}
+	if c.Namespace.NetworkPath != nil {
+		if err := unix.Setns(int(c.Namespace.NetworkPath.Fd()), unix.CLONE_NEWNET); err != nil {
+			return nil, fmt.Errorf("join a network namespace: %w", err)
+		}
+	}
+	r.Console = b.master
 	if err := b.build(); err != nil {
 		return nil, err
 	}
@@ -101,12 +107,6 @@ func (c *Container) start(h Hooks) (*Running, error) {
 	} else if err := unix.Fchdir(b.root.Root()); err != nil {
 		return nil, err
 	}
-	if c.Namespace.NetworkPath != nil {
-		if err := unix.Setns(int(c.Namespace.NetworkPath.Fd()), unix.CLONE_NEWNET); err != nil {
-			return nil, fmt.Errorf("join a network namespace: %w", err)
-		}
-	}
-	r.Console = b.master
 	if err := c.launch(b, r, h); err != nil {
 		return nil, err
 	}

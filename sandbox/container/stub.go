@@ -40,7 +40,8 @@ const stubPayload = 2
 
 // Stub is the first process of a container that runs a program as its second one. It returns the exit status.
 func Stub() int {
-	_ = unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0) // nobody is to look into it
+	_ = unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0)         // nobody is to look into it
+	_ = os.WriteFile("/proc/self/comm", []byte(StubName), 0) // ps(1) is to show what it is
 	signals := make(chan os.Signal, 64)
 	signal.Notify(signals)
 	reboot := 0
