@@ -103,7 +103,7 @@ func (p *payload) proc() register {
 		p.write("forbid user namespaces", proc, "sys/user/max_user_namespaces", "0", true) // which would give back all capabilities, over what is in them
 	}
 	if p.c.Namespace.Network && p.c.Users != nil {
-		p.write(proc, "sys/net/ipv4/ping_group_range", "0 65535", true) // as on hosts with systemd; icmp(7)
+		p.write("write /proc/sys/net/ipv4/ping_group_range", proc, "sys/net/ipv4/ping_group_range", "0 65535", true) // as on hosts with systemd; icmp(7)
 	}
 	if p.c.Writable == WriteAll {
 		return proc
