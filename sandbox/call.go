@@ -27,6 +27,7 @@ type Call struct {
 
 	deaf        bool       // nobody hears what we notify
 	temporary   []string   // directories to be removed at the end
+	warned      bool       // of system calls that there are not
 	sockets     []*os.File // that we were given for the container
 	interactive bool       // the container's console is the caller's terminal
 }

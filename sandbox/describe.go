@@ -3,6 +3,8 @@ package sandbox
 import (
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
+	"fmt"
 	"os"
 	"path"
 	"slices"
@@ -12,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"ctl/internal/cli"
+	"ctl/internal/term"
 	"ctl/internal/tree"
 	"ctl/internal/unit"
 	"ctl/sandbox/container"
@@ -71,7 +74,11 @@ func (c *Call) describe(dir string) (*container.Container, error) {
 			d.Writable = container.WriteAll
 		}
 	}
-	d.Identity = container.Identity{Hostname: o.hostname, Manager: "systemd-nspawn", UUID: c.machineID(t)}
+	id, err := c.machineID(t)
+	if err != nil {
+		return nil, fmt.Errorf("Failed to read machine ID from container image: %w", errno(err))
+	}
+	d.Identity = container.Identity{Hostname: o.hostname, Manager: "systemd-nspawn", UUID: id}
 	if d.Identity.Hostname == "" {
 		d.Identity.Hostname = o.machine
 	}
@@ -104,11 +111,14 @@ func (c *Call) shared(name string) bool {
 }
 
 // machineID is the tree's own, the one asked for, or a random one.
-func (c *Call) machineID(t *tree.Tree) string {
+func (c *Call) machineID(t *tree.Tree) (string, error) {
 	if data, _, err := t.ReadFile("/etc/machine-id", 4096); err == nil {
-		if id, err := unit.MachineID(data); err == nil {
-			return id
+		id, err := unit.MachineID(data)
+		if err == nil || !errors.Is(err, unix.ENOMEDIUM) && !errors.Is(err, unix.ENOPKG) {
+			return id, err
 		}
+	} else if !errors.Is(err, os.ErrNotExist) {
+		return "", err
 	}
 	if c.Opt.uuid == "" {
 		var b [16]byte
@@ -116,7 +126,7 @@ func (c *Call) machineID(t *tree.Tree) string {
 		b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
 		c.Opt.uuid = hex.EncodeToString(b[:])
 	}
-	return c.Opt.uuid
+	return c.Opt.uuid, nil
 }
 
 // limits decides what the payload may do and use.
@@ -151,8 +161,13 @@ func (c *Call) limits(d *container.Container) error {
 	}
 	p, unknown := seccomp.Container(keep, o.allowCalls, o.denyCalls)
 	for _, u := range unknown {
-		return cli.Usage("Failed to parse system call filter: unknown group " + u)
+		for _, abi := range seccomp.Local() {
+			if !c.warned {
+				c.say(term.Warning, "Failed to add rule for system call "+u+" on "+abi.String()+", ignoring: Invalid argument")
+			}
+		}
 	}
+	c.warned = true
 	if o.restricted {
 		p.RestrictAddressFamilies(o.families)
 	}

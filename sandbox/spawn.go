@@ -52,6 +52,9 @@ func (c *Call) spawn() error {
 	if err := c.verify(); err != nil {
 		return err
 	}
+	if err := c.takeSockets(); err != nil {
+		return err
+	}
 	p, err := c.prepare()
 	if err != nil {
 		return err

@@ -120,33 +120,31 @@ func (c *Call) decide(p *prepared) (*container.Container, *network, error) {
 	d.Console = c.Opt.console != "pipe"
 	d.Process.Pipe = !d.Console
 	d.Stdio = [3]*os.File{os.Stdin, os.Stdout, os.Stderr}
-	d.Pass = c.passed()
+	d.Pass = c.sockets
 	if n := len(d.Pass); n > 0 {
 		d.Process.Env = append(d.Process.Env, "LISTEN_FDS="+strconv.Itoa(n), "LISTEN_PID=1")
 	}
 	return d, network, nil
 }
 
-// passed are the sockets that we were started with for the container, sd_listen_fds(3).
-func (c *Call) passed() []*os.File {
+// takeSockets takes the sockets that we were started with for the container, sd_listen_fds(3).
+func (c *Call) takeSockets() error {
 	const first = 3
 	n, err := strconv.Atoi(os.Getenv("LISTEN_FDS"))
 	if err != nil || n <= 0 || n > 1024 || os.Getenv("LISTEN_PID") != strconv.Itoa(os.Getpid()) {
 		return nil
 	}
-	if c.sockets == nil {
-		for fd := first; fd < first+n; fd++ {
-			if _, err := unix.FcntlInt(uintptr(fd), unix.F_SETFD, unix.FD_CLOEXEC); err != nil {
-				break
-			}
-			// Whether a socket blocks is the container's affair, and a File changes that if it finds one that does not.
-			flags, _ := unix.FcntlInt(uintptr(fd), unix.F_GETFL, 0)
-			_, _ = unix.FcntlInt(uintptr(fd), unix.F_SETFL, flags&^unix.O_NONBLOCK)
-			c.sockets = append(c.sockets, os.NewFile(uintptr(fd), "LISTEN_FDS"))
-			_, _ = unix.FcntlInt(uintptr(fd), unix.F_SETFL, flags)
+	for fd := first; fd < first+n; fd++ {
+		if _, err := unix.FcntlInt(uintptr(fd), unix.F_SETFD, unix.FD_CLOEXEC); err != nil {
+			return fmt.Errorf("Failed to collect file descriptors: %w", err)
 		}
+		// Whether a socket blocks is the container's affair, and a File changes that if it finds one that does not.
+		flags, _ := unix.FcntlInt(uintptr(fd), unix.F_GETFL, 0)
+		_, _ = unix.FcntlInt(uintptr(fd), unix.F_SETFL, flags&^unix.O_NONBLOCK)
+		c.sockets = append(c.sockets, os.NewFile(uintptr(fd), "LISTEN_FDS"))
+		_, _ = unix.FcntlInt(uintptr(fd), unix.F_SETFL, flags)
 	}
-	return c.sockets
+	return nil
 }
 
 // neverRan says why the payload could not be executed, where it would have said it itself.

@@ -116,7 +116,7 @@ func (b *builder) sources(steps []Step) error {
 			if may {
 				return nil
 			}
-			return fmt.Errorf("open %s: %w", path, err)
+			return fmt.Errorf("Failed to clone %s: %w", path, err)
 		}
 		b.from[path] = fd
 		return nil
