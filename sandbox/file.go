@@ -64,19 +64,19 @@ var fileKeys = [...]fileKey{
 	{"Exec.PivotRoot", "pivot-root", readUnlessEmpty, "Invalid pivot root mount specification %v: %m"},
 	{"Exec.PrivateUsers", "private-users", readUsers, itself},
 	{"Exec.PrivateUsersDelegate", "private-users-delegate", nil, notParsed},
-	{"Exec.NotifyReady", "", readBool(givenNotifyReady, func(s *Settings, b bool) { s.notifyReady = b }), notParsed},
+	{"Exec.NotifyReady", "", readNotifyReady, notParsed},
 	{"Exec.SystemCallFilter", "system-call-filter", nil, notParsed},
 	{"Exec.RestrictAddressFamilies", "restrict-address-families", nil, "Failed to parse address family, ignoring: %v"},
 	{"Exec.Hostname", "hostname", nil, "Specified invalid hostname, ignoring assignment: %v"},
-	{"Exec.NoNewPrivileges", "", readBool(givenNoNewPrivileges, func(s *Settings, b bool) { s.noNewPrivileges = b }), notParsed},
+	{"Exec.NoNewPrivileges", "", readNoNewPrivileges, notParsed},
 	{"Exec.OOMScoreAdjust", "", readOOMScoreAdjust, itself},
 	{"Exec.CPUAffinity", "", readAffinity, itself},
 	{"Exec.ResolvConf", "resolv-conf", nil, notParsed},
 	{"Exec.LinkJournal", "link-journal", nil, "Failed to parse link journal mode, ignoring: %v"},
 	{"Exec.Timezone", "timezone", nil, notParsed},
-	{"Exec.SuppressSync", "", readBool(givenSuppressSync, func(s *Settings, b bool) { s.suppressSync = b }), notParsed},
-	{"Exec.Ephemeral", "", readBool(givenEphemeral, func(s *Settings, b bool) { s.ephemeral = b }), notParsed},
-	{"Files.ReadOnly", "", readBool(givenReadOnly, func(s *Settings, b bool) { s.readOnly = b }), notParsed},
+	{"Exec.SuppressSync", "", readSuppressSync, notParsed},
+	{"Exec.Ephemeral", "", readEphemeral, notParsed},
+	{"Files.ReadOnly", "", readReadOnly, notParsed},
 	{"Files.Volatile", "volatile", nil, notParsed},
 	{"Files.Bind", "bind", nil, noBind},
 	{"Files.BindReadOnly", "bind-ro", nil, noBind},
@@ -88,14 +88,12 @@ var fileKeys = [...]fileKey{
 	{"Files.PrivateUsersOwnership", "private-users-ownership", nil, notParsed},
 	{"Files.BindUser", "", readBindUsers, notParsed},
 	{"Files.BindUserShell", "bind-user-shell", nil, "Failed to parse %k= value, ignoring: %v"},
-	{"Network.Private", "", readBool(givenNetwork, func(s *Settings, b bool) { s.privateNetwork = s.privateNetwork || b }), notParsed},
+	{"Network.Private", "", readPrivate, notParsed},
 	{"Network.NamespacePath", "network-namespace-path", readAbsolute, itself},
 	{"Network.Interface", "network-interface", nil, endsReading},
 	{"Network.MACVLAN", "network-macvlan", nil, endsReading},
 	{"Network.IPVLAN", "network-ipvlan", nil, endsReading},
-	{"Network.VirtualEthernet", "", readBool(givenNetwork, func(s *Settings, b bool) {
-		s.veth, s.privateNetwork = s.veth || b, s.privateNetwork || b
-	}), notParsed},
+	{"Network.VirtualEthernet", "", readVirtualEthernet, notParsed},
 	{"Network.VirtualEthernetExtra", "network-veth-extra", nil, "Invalid extra virtual Ethernet link specification %v: %m"},
 	{"Network.Bridge", "network-bridge", nil, "Interface name is not valid or too long, ignoring assignment: %v"},
 	{"Network.Zone", "network-zone", nil, "Invalid network zone name, ignoring: %v"},
@@ -229,20 +227,53 @@ func readUnlessEmpty(f *settingsFile, key, value string) error {
 	return readOption(f, key, value)
 }
 
-// readBool reads a yes or no; an empty value is neither.
-func readBool(which given, set func(*Settings, bool)) func(*settingsFile, string, string) error {
-	return func(f *settingsFile, _, value string) error {
-		b, ok := unit.Boolean(value)
-		if !ok && value != "" {
-			return unix.EINVAL
-		}
-		f.call.Opt.given |= which
-		if value == "" {
-			f.call.Opt.given &^= which
-		}
-		set(&f.call.Opt, b)
-		return nil
+// boolean reads a yes or no; an empty value is neither.
+func (f *settingsFile) boolean(value string, which given, set *bool) error {
+	b, ok := unit.Boolean(value)
+	if !ok && value != "" {
+		return unix.EINVAL
 	}
+	f.call.Opt.given |= which
+	if value == "" {
+		f.call.Opt.given &^= which
+	}
+	*set = b
+	return nil
+}
+
+func readEphemeral(f *settingsFile, _, value string) error {
+	return f.boolean(value, givenEphemeral, &f.call.Opt.ephemeral)
+}
+
+func readReadOnly(f *settingsFile, _, value string) error {
+	return f.boolean(value, givenReadOnly, &f.call.Opt.readOnly)
+}
+
+func readNotifyReady(f *settingsFile, _, value string) error {
+	return f.boolean(value, givenNotifyReady, &f.call.Opt.notifyReady)
+}
+
+func readNoNewPrivileges(f *settingsFile, _, value string) error {
+	return f.boolean(value, givenNoNewPrivileges, &f.call.Opt.noNewPrivileges)
+}
+
+func readSuppressSync(f *settingsFile, _, value string) error {
+	return f.boolean(value, givenSuppressSync, &f.call.Opt.suppressSync)
+}
+
+// readPrivate does not take back what other settings imply.
+func readPrivate(f *settingsFile, _, value string) error {
+	private := false
+	err := f.boolean(value, givenNetwork, &private)
+	f.call.Opt.privateNetwork = f.call.Opt.privateNetwork || private
+	return err
+}
+
+func readVirtualEthernet(f *settingsFile, _, value string) error {
+	o := &f.call.Opt
+	err := f.boolean(value, givenNetwork, &o.veth)
+	o.privateNetwork = o.privateNetwork || o.veth
+	return err
 }
 
 func readBoot(f *settingsFile, _, value string) error { return f.start(value, startBoot, startStub) }

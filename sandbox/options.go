@@ -80,9 +80,9 @@ var Options = [...]cli.Option[Call]{
 	{Group: "Integration", Long: "link-journal", Arg: "MODE", Help: "Link up guest journal, one of no, auto, guest, host, try-guest, try-host", Set: setLinkJournal},
 	{Group: "Integration", Short: "j", Help: "Equivalent to --link-journal=try-guest", Set: setTryGuestJournal},
 	{Group: "Integration", Long: "forward-journal", Arg: "FILE|DIR", Help: "Forward the container's journal to the host", Set: setForwardJournal},
-	{Group: "Integration", Long: "forward-journal-max-use", Arg: "BYTES", Help: "Maximum disk space for forwarded journal", Set: setForwardLimit("max-use")},
-	{Group: "Integration", Long: "forward-journal-keep-free", Arg: "BYTES", Help: "Minimum disk space to keep free", Set: setForwardLimit("keep-free")},
-	{Group: "Integration", Long: "forward-journal-max-file-size", Arg: "BYTES", Help: "Maximum size of individual journal files", Set: setForwardLimit("max-file-size")},
+	{Group: "Integration", Long: "forward-journal-max-use", Arg: "BYTES", Help: "Maximum disk space for forwarded journal", Set: setForwardMaxUse},
+	{Group: "Integration", Long: "forward-journal-keep-free", Arg: "BYTES", Help: "Minimum disk space to keep free", Set: setForwardKeepFree},
+	{Group: "Integration", Long: "forward-journal-max-file-size", Arg: "BYTES", Help: "Maximum size of individual journal files", Set: setForwardMaxFileSize},
 	{Group: "Integration", Long: "forward-journal-max-files", Arg: "N", Help: "Maximum number of journal files to keep", Set: setForwardFiles},
 
 	{Group: "Mounts", Long: "bind", Arg: "PATH[:PATH[:OPTIONS]]", Help: "Bind mount a file or directory from the host into the container", Set: setBind},

@@ -93,14 +93,16 @@ func setForwardJournal(c *Call, v string) (err error) {
 	return err
 }
 
-func setForwardLimit(which string) func(*Call, string) error {
-	return func(c *Call, v string) error {
-		if _, err := unit.Size(v, 1024); err != nil {
-			return cli.Usage("Failed to parse --forward-journal-" + which + "= value: " + v)
-		}
-		c.Opt.forwardLimits = true
-		return nil
+func setForwardMaxUse(c *Call, v string) error      { return c.forwardLimit("max-use", v) }
+func setForwardKeepFree(c *Call, v string) error    { return c.forwardLimit("keep-free", v) }
+func setForwardMaxFileSize(c *Call, v string) error { return c.forwardLimit("max-file-size", v) }
+
+func (c *Call) forwardLimit(which, v string) error {
+	if _, err := unit.Size(v, 1024); err != nil {
+		return cli.Usage("Failed to parse --forward-journal-" + which + "= value: " + v)
 	}
+	c.Opt.forwardLimits = true
+	return nil
 }
 
 func setForwardFiles(c *Call, v string) error {
