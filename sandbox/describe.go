@@ -1,7 +1,6 @@
 package sandbox
 
 import (
-	"crypto/rand"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -14,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"ctl/internal/cli"
+	"ctl/internal/sys"
 	"ctl/internal/term"
 	"ctl/internal/tree"
 	"ctl/internal/unit"
@@ -122,7 +122,7 @@ func (c *Call) machineID(t *tree.Tree) (string, error) {
 	}
 	if c.Opt.uuid == "" {
 		var b [16]byte
-		_, _ = rand.Read(b[:]) // it cannot fail
+		sys.Random(b[:])
 		b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
 		c.Opt.uuid = hex.EncodeToString(b[:])
 	}

@@ -2,7 +2,7 @@ package container
 
 import (
 	"bytes"
-	"debug/elf"
+	"encoding/binary"
 	"errors"
 	"os"
 	"path"
@@ -68,20 +68,44 @@ func (b *builder) checkFile(name string, depth int) error {
 	return b.checkFile(loader, depth+1)
 }
 
-// elfInterpreter is the loader that an executable names, elf(5).
+// elfInterpreter is the loader that an executable names, elf(5). The standard library's reader would be paid for by every start of ctl.
 func elfInterpreter(f *os.File) (string, error) {
-	e, err := elf.NewFile(f)
-	if err != nil {
-		return "", err
+	head := make([]byte, 64)
+	if _, err := f.ReadAt(head, 0); err != nil || string(head[:4]) != "\x7fELF" {
+		return "", errors.ErrUnsupported
 	}
-	for _, p := range e.Progs {
-		if p.Type == elf.PT_INTERP && p.Filesz < unix.PathMax {
-			data := make([]byte, p.Filesz)
-			if _, err := p.ReadAt(data, 0); err != nil {
-				return "", err
-			}
-			return string(bytes.TrimRight(data, "\x00")), nil
+	var order binary.ByteOrder = binary.LittleEndian
+	if head[5] == 2 {
+		order = binary.BigEndian
+	}
+	wide := head[4] == 2
+	// number is a field of a header: an address or size, whose width depends on the class.
+	number := func(b []byte, at32, at64 int) int64 {
+		if wide {
+			return int64(order.Uint64(b[at64:]))
 		}
+		return int64(order.Uint32(b[at32:]))
 	}
-	return "", errors.ErrUnsupported
+	table, size, count := number(head, 28, 32), 32, int(order.Uint16(head[44:]))
+	if wide {
+		size, count = 56, int(order.Uint16(head[56:]))
+	}
+	entry := make([]byte, size)
+	for i := range count {
+		if _, err := f.ReadAt(entry, table+int64(i*size)); err != nil {
+			return "", err
+		}
+		const interp = 3 // PT_INTERP
+		length := number(entry, 16, 32)
+		if order.Uint32(entry) != interp || length <= 0 || length >= unix.PathMax {
+			continue
+		}
+		name := make([]byte, length)
+		if _, err := f.ReadAt(name, number(entry, 4, 8)); err != nil {
+			return "", err
+		}
+		name, _, _ = bytes.Cut(name, []byte{0})
+		return string(name), nil
+	}
+	return "", nil
 }

@@ -1,13 +1,14 @@
 package container
 
 import (
-	"crypto/rand"
 	"encoding/hex"
 	"runtime"
 	"strconv"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"ctl/internal/sys"
 )
 
 // A payload makes the program that the container's first process runs until it is what was asked for.
@@ -467,7 +468,7 @@ func (p *payload) stub() {
 // bootID is a random UUID in the form that the kernel gives its own.
 func bootID() string {
 	var b [16]byte
-	_, _ = rand.Read(b[:]) // it cannot fail
+	sys.Random(b[:])
 	b[6] = b[6]&0x0f | 0x40
 	b[8] = b[8]&0x3f | 0x80
 	return dashed(hex.EncodeToString(b[:]))

@@ -2,7 +2,6 @@ package copytree
 
 import (
 	"context"
-	"crypto/rand"
 	"encoding/hex"
 	"errors"
 	"os"
@@ -12,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"ctl/internal/sys"
 	"ctl/sandbox/lock"
 )
 
@@ -88,7 +88,7 @@ func lockOf(name string) string {
 func newTemporary(dir, name string) (*Temporary, error) {
 	for {
 		var digits [8]byte
-		_, _ = rand.Read(digits[:]) // never fails
+		sys.Random(digits[:])
 		p := path.Join(dir, prefix+name+hex.EncodeToString(digits[:]))
 		l, err := lock.File(lock.Beside(p), lock.Exclusive)
 		switch {
