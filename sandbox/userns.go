@@ -65,14 +65,19 @@ func (c *Call) userNamespace(d *container.Container, p *prepared) error {
 			c.say(term.Info, fmt.Sprintf("Selected user namespace base %d and range %d.", u.Base, u.Range))
 		}
 	}
-	switch o.ownership {
-	case ownedAuto:
-		u.Owner = container.OwnedByMap
-		if st.Uid&^0xFFFF == foreignBase {
-			u.Owner = container.OwnedForeign
-		} else if st.Uid&^0xFFFF == u.Base && u.Base != 0 {
-			u.Owner = container.OwnedAsIs
+	how := o.ownership
+	if how == ownedAuto {
+		how = ownedByMap
+		switch base := st.Uid &^ 0xFFFF; {
+		case base == foreignBase:
+			how = ownedForeign
+		case base == u.Base && base != 0:
+			how = ownedAsIs
+		case !mappable(p.dir) && !o.readOnly && o.volatile == container.VolatileNo:
+			how = ownedByChown
 		}
+	}
+	switch how {
 	case ownedByMap:
 		u.Owner = container.OwnedByMap
 	case ownedForeign:
@@ -87,6 +92,19 @@ func (c *Call) userNamespace(d *container.Container, p *prepared) error {
 	}
 	d.Users = u
 	return c.limits(d)
+}
+
+// mappable tells whether the owners of a directory's files can be mapped, as far as its file system's type tells.
+func mappable(dir string) bool {
+	var fs unix.Statfs_t
+	if unix.Statfs(dir, &fs) != nil {
+		return true
+	}
+	switch fs.Type {
+	case unix.OVERLAYFS_SUPER_MAGIC, unix.NFS_SUPER_MAGIC, unix.FUSE_SUPER_MAGIC, unix.V9FS_MAGIC, unix.SMB2_SUPER_MAGIC:
+		return false
+	}
+	return true
 }
 
 // chown gives the tree to the container's user IDs.
