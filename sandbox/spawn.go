@@ -103,8 +103,12 @@ func (c *Call) prepare() (_ *prepared, err error) {
 		p.release()
 		return nil, err
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGINT, unix.SIGTERM, unix.SIGHUP)
-	defer stop()
+	ctx := context.Background()
+	if o.template != "" || o.ephemeral {
+		var stop context.CancelFunc
+		ctx, stop = signal.NotifyContext(ctx, unix.SIGINT, unix.SIGTERM, unix.SIGHUP)
+		defer stop()
+	}
 	if o.template != "" {
 		if o.template, err = realPath(o.template); err != nil {
 			return fail(err)

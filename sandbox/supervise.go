@@ -282,16 +282,18 @@ func (c *Call) request(r *container.Running, number int, what string) {
 // listen takes what the container's first process tells.
 func (c *Call) listen(r *container.Running) {
 	buf, oob := make([]byte, 4096), make([]byte, 256)
-	fd := int(r.Notify.Fd())
+	conn, err := r.Notify.SyscallConn() // waits without a thread
+	if err != nil {
+		return
+	}
 	for {
-		if _, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, -1); err != nil && !errors.Is(err, unix.EINTR) {
-			return
-		}
-		n, oobn, _, _, err := unix.Recvmsg(fd, buf, oob, unix.MSG_DONTWAIT|unix.MSG_CMSG_CLOEXEC)
-		if errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EINTR) {
-			continue
-		}
-		if err != nil {
+		var n, oobn int
+		var failed error
+		err := conn.Read(func(fd uintptr) bool {
+			n, oobn, _, _, failed = unix.Recvmsg(int(fd), buf, oob, unix.MSG_DONTWAIT|unix.MSG_CMSG_CLOEXEC)
+			return !errors.Is(failed, unix.EAGAIN) && !errors.Is(failed, unix.EINTR)
+		})
+		if err != nil || failed != nil {
 			return
 		}
 		if sender(oob[:oobn]) != r.PID {

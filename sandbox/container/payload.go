@@ -14,12 +14,14 @@ import (
 // A payload makes the program that the container's first process runs until it is what was asked for.
 type payload struct {
 	program
-	c      *Container
-	b      *builder
-	socket int // to the supervisor: one byte each way, twice with a user namespace
-	report int
-	next   register
-	given  int // how many descriptors the payload has
+	c       *Container
+	b       *builder
+	socket  int // to the supervisor: one byte each way, twice with a user namespace
+	report  int
+	next    register
+	own     uint64 // the capabilities that we have
+	lastCap int    // and the highest one that there is
+	given   int    // how many descriptors the payload has
 }
 
 // ask adds telling the supervisor, which learns the process's ID by that, and waiting for its answer.
@@ -38,7 +40,7 @@ func (p *payload) reg() register {
 
 // newPayload makes the program.
 func newPayload(c *Container, b *builder, supervisor, socket, report int) *payload {
-	p := &payload{c: c, b: b, socket: socket, report: report}
+	p := &payload{c: c, b: b, socket: socket, report: report, own: Capabilities(), lastCap: lastCap()}
 	p.sys("close", none, unix.SYS_CLOSE, supervisor) // so that its end is noticed, even this early
 	if c.Users != nil {
 		p.ask("get user IDs")
@@ -323,20 +325,17 @@ func (p *payload) limits(proc register) {
 		p.sys("set the personality", none, unix.SYS_PERSONALITY, int(*l.Personality))
 	}
 	for i, r := range l.Rlimits {
-		if r != nil {
-			p.sys("set a resource limit", none, unix.SYS_PRLIMIT64, 0, i, address(&p.program, permitted(i, *r)), nil)
+		var own unix.Rlimit
+		if r == nil || unix.Prlimit(0, i, nil, &own) == nil && own == *r {
+			continue
 		}
+		want := *r
+		if p.own&(1<<unix.CAP_SYS_RESOURCE) == 0 { // no more than there is, getrlimit(2)
+			want.Max = min(want.Max, own.Max)
+			want.Cur = min(want.Cur, want.Max)
+		}
+		p.sys("set a resource limit", none, unix.SYS_PRLIMIT64, 0, i, address(&p.program, &want), nil)
 	}
-}
-
-// permitted is the limit nearest to r that this process may set, getrlimit(2).
-func permitted(number int, r unix.Rlimit) *unix.Rlimit {
-	var own unix.Rlimit
-	if Capabilities()&(1<<unix.CAP_SYS_RESOURCE) == 0 && unix.Prlimit(0, number, nil, &own) == nil {
-		r.Max = min(r.Max, own.Max)
-		r.Cur = min(r.Cur, r.Max)
-	}
-	return &r
 }
 
 // privileges takes away what the payload may not do, and makes it the user it runs as.
@@ -346,7 +345,7 @@ func (p *payload) privileges() {
 		prog := unix.SockFprog{Len: uint16(len(f)), Filter: &f[0]}
 		p.sys("install a system call filter", none, unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, 0, address(&p.program, &prog))
 	}
-	for i := 0; i <= lastCapability; i++ {
+	for i := 0; i <= p.lastCap; i++ {
 		if l.Capabilities&(1<<i) == 0 {
 			p.sys("drop a capability", none, unix.SYS_PRCTL, unix.PR_CAPBSET_DROP, i, 0, 0, 0).allow(unix.EINVAL)
 		}
@@ -371,9 +370,10 @@ func (p *payload) privileges() {
 	}
 	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
 	if p.c.Users == nil { // the first process of a user namespace has them all
-		keep, inherit = keep&Capabilities(), inherit&Capabilities()
+		keep, inherit = keep&p.own, inherit&p.own
 	}
-	keep, inherit = keep&(2<<lastCap()-1), inherit&(2<<lastCap()-1)
+	known := uint64(2<<p.lastCap - 1)
+	keep, inherit = keep&known, inherit&known
 	low, high := capabilityWords(keep)
 	ilow, ihigh := capabilityWords(inherit)
 	data := [2]unix.CapUserData{{Effective: low, Permitted: low, Inheritable: ilow}, {Effective: high, Permitted: high, Inheritable: ihigh}}

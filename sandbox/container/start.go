@@ -200,6 +200,9 @@ func (c *Container) launch(b *builder, r *Running, h Hooks) error {
 		return err
 	}
 	theirs = append(theirs, status[1])
+	if err := unix.SetNonblock(status[0], true); err != nil { // so that no thread waits for it
+		return err
+	}
 	r.status = os.NewFile(uintptr(status[0]), "status")
 	p := newPayload(c, b, pair[0], pair[1], report[1])
 	g := guardian{payload: &p.program, namespaces: c.namespaces(), report: uintptr(report[1]), status: uintptr(status[1])}
