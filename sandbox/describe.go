@@ -52,8 +52,10 @@ func (c *Call) describe(dir string) (*container.Container, error) {
 		Mounts: slices.Clone(o.mounts), ResolvConf: o.resolvConf, Timezone: o.timezone, Creds: o.credentials,
 		Namespace: container.Namespaces{PID: !o.shareSystem && !c.shared("PID"), IPC: !o.shareSystem && !c.shared("IPC"), UTS: !o.shareSystem && !c.shared("UTS"), Cgroup: true, Network: o.privateNetwork && o.networkPath == ""},
 	}
-	if err := c.temporaries(d.Mounts); err != nil {
-		return nil, err
+	if !o.dryRun {
+		if err := c.temporaries(d.Mounts); err != nil {
+			return nil, err
+		}
 	}
 	for _, m := range d.Mounts {
 		if m.Kind == container.Bind && m.Options != "" {

@@ -348,10 +348,12 @@ func setOutput(c *Call, v string) error {
 		return cli.Usage(c.Name + ": unrecognized option '--output'")
 	}
 	switch v {
-	case "json", "json-pretty", "json-short":
-		c.Opt.json = true
+	case "json", "json-short":
+		c.Opt.format = term.JSON
+	case "json-pretty":
+		c.Opt.format = term.JSONPretty
 	case "short":
-		c.Opt.json = false
+		c.Opt.format = term.NoJSON
 	default:
 		return cli.Usage("Unknown output format: " + v)
 	}

@@ -3,6 +3,7 @@ package sandbox
 import (
 	"golang.org/x/sys/unix"
 
+	"ctl/internal/term"
 	"ctl/sandbox/container"
 	"ctl/sandbox/seccomp"
 )
@@ -13,7 +14,7 @@ type Settings struct {
 	quiet    bool
 	cleanup  bool
 	dryRun   bool
-	json     bool
+	format   term.JSONMode
 	hardened bool
 	file     fileMode
 

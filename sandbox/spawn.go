@@ -32,6 +32,9 @@ func (c *Call) spawn() error {
 	if o.cleanup && o.ephemeral {
 		return cli.Usage("Cannot specify --ephemeral with --cleanup.")
 	}
+	if o.cleanup && o.dryRun {
+		return cli.Usage("--dry-run and --cleanup may not be combined.")
+	}
 	if err := c.readEnvironment(); err != nil {
 		return err
 	}
@@ -72,6 +75,10 @@ type prepared struct {
 	locks []*lock.Lock
 	copy  *copytree.Temporary
 	base  uint32 // of its user IDs, once they are picked
+
+	// Where nothing is to be done (--dry-run):
+	copyTo string   // what would be a copy of dir, and started from
+	files  []string // the locks there would be
 }
 
 func (p *prepared) release() {
@@ -114,27 +121,20 @@ func (c *Call) prepare() (_ *prepared, err error) {
 			return fail(err)
 		}
 	}
-	if o.template != "" && !o.dryRun {
+	if o.dryRun {
+		return c.rehearse()
+	}
+	if o.template != "" {
 		if err := c.fromTemplate(ctx); err != nil {
 			return fail(err)
 		}
 	}
-	dir, err := realPath(o.directory)
+	dir, mode, err := c.resolve(o.directory)
 	if err != nil {
 		return fail(err)
 	}
-	if dir == "/" && !o.ephemeral && o.volatile != container.VolatileYes && o.volatile != container.VolatileState {
-		return fail(cli.Usage("Spawning container on root directory is not supported. Consider using --ephemeral, --volatile=yes or --volatile=state."))
-	}
 	p.dir = dir
-	mode := lock.Exclusive
-	if o.readOnly || o.volatile != container.VolatileNo || dir == "/" {
-		mode = lock.Shared
-	}
 	if o.ephemeral { // the copy is locked; nobody minds who reads the tree
-		if o.dryRun {
-			return p, nil
-		}
 		if p.copy, err = c.copyOf(ctx, dir); err != nil {
 			return fail(err)
 		}
@@ -148,17 +148,37 @@ func (c *Call) prepare() (_ *prepared, err error) {
 		return p, nil
 	}
 	l, err := lock.Image(dir, mode, os.Getenv)
-	if errors.Is(err, lock.ErrBusy) {
-		return fail(cli.Usage("Directory tree " + dir + " is currently busy."))
-	}
 	if err != nil {
-		return fail(fmt.Errorf("Failed to lock %s: %w", dir, errno(err)))
+		return fail(unlocked(dir, err))
 	}
 	p.locks = append(p.locks, l)
 	if err := c.looksLikeSystem(p.dir); err != nil {
 		return fail(err)
 	}
 	return p, nil
+}
+
+// resolve finds the directory that a path leads to, and how it is to be locked.
+func (c *Call) resolve(p string) (dir string, mode lock.Mode, err error) {
+	o := &c.Opt
+	if dir, err = realPath(p); err != nil {
+		return "", 0, err
+	}
+	if dir == "/" && !o.ephemeral && o.volatile != container.VolatileYes && o.volatile != container.VolatileState {
+		return "", 0, cli.Usage("Spawning container on root directory is not supported. Consider using --ephemeral, --volatile=yes or --volatile=state.")
+	}
+	if o.readOnly || o.volatile != container.VolatileNo || dir == "/" {
+		return dir, lock.Shared, nil
+	}
+	return dir, lock.Exclusive, nil
+}
+
+// unlocked says why a tree could not be locked.
+func unlocked(dir string, err error) error {
+	if errors.Is(err, lock.ErrBusy) {
+		return cli.Usage("Directory tree " + dir + " is currently busy.")
+	}
+	return fmt.Errorf("Failed to lock %s: %w", dir, errno(err))
 }
 
 // randomSuffix tells one ephemeral container from others of its tree.
@@ -197,9 +217,7 @@ func (c *Call) fromTemplate(ctx context.Context) error {
 	end()
 	switch {
 	case errors.Is(err, unix.EEXIST):
-		if !o.quiet {
-			c.say(term.Notice, "Directory "+o.directory+" already exists, not populating from template "+o.template+".")
-		}
+		c.templateUnused()
 	case err != nil && !isDir(path.Dir(path.Clean(o.directory))):
 		return fmt.Errorf("Failed to lock %s: %w", o.directory, unix.ENOENT)
 	case err != nil:
@@ -208,6 +226,13 @@ func (c *Call) fromTemplate(ctx context.Context) error {
 		c.say(term.Info, "Populated "+o.directory+" from template "+o.template+".")
 	}
 	return nil
+}
+
+// templateUnused says that the tree is there already.
+func (c *Call) templateUnused() {
+	if o := &c.Opt; !o.quiet {
+		c.say(term.Notice, "Directory "+o.directory+" already exists, not populating from template "+o.template+".")
+	}
 }
 
 func (c *Call) copyOf(ctx context.Context, dir string) (*copytree.Temporary, error) {

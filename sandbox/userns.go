@@ -109,11 +109,11 @@ func mappable(dir string) bool {
 
 // chown gives the tree to the container's user IDs.
 func (c *Call) chown(dir string, u *container.UserMap) error {
-	if c.Opt.dryRun {
-		return nil
-	}
 	if u.Range != uidRange || u.Base%uidRange != 0 {
 		return cli.Usage("Failed to adjust UID/GID shift of OS tree: Invalid argument")
+	}
+	if c.Opt.dryRun {
+		return nil
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGINT, unix.SIGTERM, unix.SIGHUP)
 	defer stop()
@@ -126,20 +126,17 @@ func (c *Call) chown(dir string, u *container.UserMap) error {
 // pickKey is the key under which the names of machines are hashed.
 var pickKey = [2]uint64{0xaf41f04af0e056e1, 0x72ff943341cf4196}
 
+// rangeLocks is where the reference locks ranges, too.
+const rangeLocks = "/run/systemd/nspawn-uid/"
+
 // pick chooses a range of user IDs that nobody has, and locks it: the tree's own, one that follows from the machine's name, or any.
 func (c *Call) pick(own uint32, p *prepared) (uint32, error) {
 	candidate := own
 	next := uint32(unit.SipHash(pickKey, c.Opt.machine)) // its lower half
-	_ = os.MkdirAll("/run/systemd/nspawn-uid", 0o755)
 	for range 100 {
 		if candidate >= firstBase && candidate <= lastBase && !known(candidate) {
-			l, err := lock.File("/run/systemd/nspawn-uid/"+strconv.Itoa(int(candidate)), lock.Exclusive)
-			if err == nil {
-				p.locks = append(p.locks, l)
-				return candidate, nil
-			}
-			if !errors.Is(err, lock.ErrBusy) {
-				return 0, fmt.Errorf("Failed to acquire lock file for UID range %d: %w", candidate, errno(err))
+			if got, err := c.takeRange(candidate, p); got || err != nil {
+				return candidate, err
 			}
 		}
 		candidate = (next%(lastBase-firstBase) + firstBase) &^ 0xFFFF
@@ -164,4 +161,23 @@ func known(base uint32) bool {
 		}
 	}
 	return false
+}
+
+// takeRange locks a range, or tells whether that could be done.
+func (c *Call) takeRange(base uint32, p *prepared) (bool, error) {
+	file := rangeLocks + strconv.Itoa(int(base))
+	if c.Opt.dryRun {
+		p.files = append(p.files, file)
+		return lock.Free(file, lock.Exclusive), nil
+	}
+	_ = os.MkdirAll(rangeLocks, 0o755)
+	l, err := lock.File(file, lock.Exclusive)
+	if errors.Is(err, lock.ErrBusy) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("Failed to acquire lock file for UID range %d: %w", base, errno(err))
+	}
+	p.locks = append(p.locks, l)
+	return true, nil
 }

@@ -121,6 +121,11 @@ func (b *builder) sources(steps []Step) error {
 		b.from[path] = fd
 		return nil
 	}
+	return eachSource(steps, want)
+}
+
+// eachSource tells what steps mount from the host, and whether it may be missing.
+func eachSource(steps []Step, want func(path string, may bool) error) error {
 	for i := range steps {
 		s := &steps[i]
 		err := error(nil)

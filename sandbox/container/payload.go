@@ -49,17 +49,7 @@ func newPayload(c *Container, b *builder, supervisor, socket, report int) *paylo
 		p.sys("become root", none, sysSetgroups, 0, nil)
 		p.enterRoot()
 	}
-	proc := p.proc()
-	if c.ownNetwork() {
-		p.networkSys()
-	}
-	if c.Namespace.IPC {
-		p.mount("mqueue", "/dev/mqueue", api)
-	}
-	p.ask("be registered")
-	p.cgroup()
-	p.over(proc, "sys/kernel/random/boot_id", bootIDPath, readOnly|api, false)
-	p.over(proc, "kmsg", kmsgPath, readOnly|api, true)
+	proc := p.inside()
 	p.identity(proc)
 	p.share()
 	p.terminal()
@@ -99,74 +89,6 @@ func (p *payload) mount(typ, target string, attr uint64) register {
 	return fd
 }
 
-// proc mounts /proc with what is not to be seen or written covered.
-func (p *payload) proc() register {
-	proc := p.mount("proc", "/proc", api)
-	if p.c.Limit.Hardened && p.c.Users != nil {
-		p.write("forbid user namespaces", proc, "sys/user/max_user_namespaces", "0", true) // which would give back all capabilities, over what is in them
-	}
-	if p.c.Namespace.Network && p.c.Users != nil {
-		p.write("write /proc/sys/net/ipv4/ping_group_range", proc, "sys/net/ipv4/ping_group_range", "0 65535", true) // as on hosts with systemd; icmp(7)
-	}
-	if p.c.Writable == WriteAll {
-		return proc
-	}
-	p.freeze(proc, "sys")
-	if p.c.ownNetwork() {
-		p.thaw(proc, "sys/net")
-	}
-	for _, name := range masked {
-		p.over(proc, name, inaccessible+"/reg", locked, true)
-	}
-	for _, name := range frozen {
-		p.freeze(proc, name)
-	}
-	return proc
-}
-
-// over puts a file of the container over one below dir.
-func (p *payload) over(dir register, name, with string, attr uint64, may bool) {
-	about := "cover /proc/" + name
-	fd := p.reg()
-	p.sys(about, fd, unix.SYS_OPEN_TREE, unix.AT_FDCWD, with, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_SYMLINK_NOFOLLOW)
-	p.attributes(about, fd, attr, 0)
-	c := p.sys(about, none, unix.SYS_MOVE_MOUNT, fd, "", dir, name, unix.MOVE_MOUNT_F_EMPTY_PATH)
-	if may {
-		c.allow(unix.ENOENT)
-	}
-	p.close(fd)
-}
-
-// freeze makes what is below dir at name read-only.
-func (p *payload) freeze(dir register, name string) {
-	about := "make /proc/" + name + " read-only"
-	fd := p.reg()
-	c := p.sys(about, fd, unix.SYS_OPEN_TREE, dir, name, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_SYMLINK_NOFOLLOW).allow(unix.ENOENT)
-	from := len(p.calls)
-	p.attributes(about, fd, locked, 0)
-	p.sys(about, none, unix.SYS_MOVE_MOUNT, fd, "", dir, name, unix.MOVE_MOUNT_F_EMPTY_PATH)
-	p.close(fd)
-	p.skipFrom(c, from)
-}
-
-// thaw makes what is below dir at name writable again.
-func (p *payload) thaw(dir register, name string) {
-	about := "mount /proc/" + name
-	fd := p.reg()
-	p.sys(about, fd, unix.SYS_OPEN_TREE, dir, name, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_SYMLINK_NOFOLLOW)
-	p.attributes(about, fd, api, readOnly)
-	p.sys(about, none, unix.SYS_MOVE_MOUNT, fd, "", dir, name, unix.MOVE_MOUNT_F_EMPTY_PATH)
-	p.close(fd)
-}
-
-// skipFrom passes over the calls from index from on when c failed in a way that is allowed.
-func (p *payload) skipFrom(c *call, from int) { p.calls[from-1].skip = uint8(len(p.calls) - from) }
-
-func (p *payload) attributes(about string, fd register, set, clear uint64) {
-	attr := unix.MountAttr{Attr_set: set, Attr_clr: clear}
-	p.sys(about, none, unix.SYS_MOUNT_SETATTR, fd, "", unix.AT_EMPTY_PATH, address(&p.program, &attr), unsafe.Sizeof(attr))
-}
-
 // close lets a register be used for something else.
 func (p *payload) close(fd register) {
 	p.sys("close", none, unix.SYS_CLOSE, fd)
@@ -178,9 +100,8 @@ func (p *payload) close(fd register) {
 // networkSys makes a /sys that shows the container's own network devices and nothing of the host's firmware, modules or file systems.
 func (p *payload) networkSys() {
 	sys := p.mount("sysfs", "/sys", locked)
-	shown := [...]string{"block", "bus", "class", "dev", "devices", "kernel"}
-	var parts [len(shown)]register
-	for i, name := range shown {
+	var parts [len(shownOfSys)]register
+	for i, name := range shownOfSys {
 		about := "mount /sys/" + name
 		parts[i] = p.reg()
 		p.sys(about, parts[i], unix.SYS_OPEN_TREE, sys, name, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_SYMLINK_NOFOLLOW)
@@ -188,7 +109,7 @@ func (p *payload) networkSys() {
 	}
 	p.sys("unmount what is not shown of /sys", none, unix.SYS_UMOUNT2, "/sys", unix.MNT_DETACH)
 	memory := p.memory("/sys", "0555", "4m", "1k")
-	for i, name := range shown {
+	for i, name := range shownOfSys {
 		about := "mount /sys/" + name
 		p.sys(about, none, unix.SYS_MKDIRAT, memory, name, 0o755)
 		p.sys(about, none, unix.SYS_MOVE_MOUNT, parts[i], "", memory, name, unix.MOVE_MOUNT_F_EMPTY_PATH)
@@ -214,23 +135,19 @@ func (p *payload) memory(target, mode, size, inodes string) register {
 }
 
 // cgroup shows the container the cgroups from its own down, cgroup_namespaces(7).
-func (p *payload) cgroup() {
-	if !p.c.Namespace.Cgroup {
-		return
-	}
-	c := p.sys("make a cgroup namespace", none, unix.SYS_UNSHARE, unix.CLONE_NEWCGROUP)
-	c.allow(unix.EPERM, unix.EINVAL)
+func (p *payload) cgroup(s *Step) {
+	p.sys("make a cgroup namespace", none, unix.SYS_UNSHARE, unix.CLONE_NEWCGROUP).allow(unix.EPERM, unix.EINVAL)
 	from := len(p.calls)
-	about := "mount /sys/fs/cgroup"
+	about := "mount " + s.Target
 	fs, fd := p.reg(), p.reg()
-	create := p.sys(about, fs, unix.SYS_FSOPEN, "cgroup2", unix.FSOPEN_CLOEXEC).allow(unix.ENODEV, unix.EPERM)
+	p.sys(about, fs, unix.SYS_FSOPEN, s.Type, unix.FSOPEN_CLOEXEC).allow(unix.ENODEV, unix.EPERM)
 	inner := len(p.calls)
-	p.sys(about, none, unix.SYS_FSCONFIG, fs, unix.FSCONFIG_SET_STRING, "source", "cgroup2", 0)
+	p.sys(about, none, unix.SYS_FSCONFIG, fs, unix.FSCONFIG_SET_STRING, "source", s.Type, 0)
 	p.sys(about, none, unix.SYS_FSCONFIG, fs, unix.FSCONFIG_CMD_CREATE, nil, nil, 0)
-	p.sys(about, fd, unix.SYS_FSMOUNT, fs, unix.FSMOUNT_CLOEXEC, uint64(api))
-	p.sys(about, none, unix.SYS_MOVE_MOUNT, fd, "", unix.AT_FDCWD, "/sys/fs/cgroup", unix.MOVE_MOUNT_F_EMPTY_PATH).allow(unix.ENOENT)
-	p.skipFrom(create, inner)
-	p.skipFrom(c, from)
+	p.sys(about, fd, unix.SYS_FSMOUNT, fs, unix.FSMOUNT_CLOEXEC, s.Attr)
+	p.sys(about, none, unix.SYS_MOVE_MOUNT, fd, "", unix.AT_FDCWD, s.Target, unix.MOVE_MOUNT_F_EMPTY_PATH).allow(unix.ENOENT)
+	p.skipTo(inner)
+	p.skipTo(from)
 }
 
 // identity gives the container its name, a network that works with itself and a session keyring.
@@ -253,7 +170,7 @@ func (p *payload) identity(proc register) {
 // write writes a file of /proc.
 func (p *payload) write(about string, proc register, name, text string, may bool) {
 	fd := p.reg()
-	c := p.sys(about, fd, unix.SYS_OPENAT, proc, name, unix.O_WRONLY|unix.O_CLOEXEC)
+	p.sys(about, fd, unix.SYS_OPENAT, proc, name, unix.O_WRONLY|unix.O_CLOEXEC)
 	from := len(p.calls)
 	w := p.sys(about, none, unix.SYS_WRITE, fd, text, len(text))
 	if may {
@@ -262,7 +179,7 @@ func (p *payload) write(about string, proc register, name, text string, may bool
 	p.close(fd)
 	if may {
 		p.calls[from-1].allow(unix.ENOENT, unix.EACCES, unix.EPERM, unix.EROFS)
-		p.skipFrom(c, from)
+		p.skipTo(from)
 	}
 }
 

@@ -83,6 +83,43 @@ func Image(p string, mode Mode, getenv func(string) string) (*Lock, error) {
 	return l, nil
 }
 
+// Busy tells, without taking or making any, which lock files Image would take, and ErrBusy if somebody else has one.
+func Busy(p string, mode Mode, getenv func(string) string) (files []string, err error) {
+	if on, ok := unit.Boolean(getenv("SYSTEMD_NSPAWN_LOCK")); ok && !on || p == "/" {
+		return nil, nil
+	}
+	if !under(p, "/dev") {
+		files = append(files, Beside(p))
+	}
+	global, err := globalPath(p)
+	if err != nil {
+		return nil, err
+	}
+	if global != "" {
+		files = append(files, global)
+	}
+	for _, f := range files {
+		if held(f, mode) {
+			return files, ErrBusy
+		}
+	}
+	return files, nil
+}
+
+// Free tells whether File would not find p busy.
+func Free(p string, mode Mode) bool { return !held(p, mode) }
+
+// held tells whether somebody has a lock of a file that keeps us from taking one.
+func held(p string, mode Mode) bool {
+	fd, err := unix.Open(p, unix.O_RDWR|unix.O_NOFOLLOW|unix.O_NOCTTY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return false
+	}
+	defer unix.Close(fd)
+	l := unix.Flock_t{Type: int16(mode)}
+	return unix.FcntlFlock(uintptr(fd), unix.F_OFD_GETLK, &l) == nil && l.Type != unix.F_UNLCK
+}
+
 // Beside is the lock file beside p.
 func Beside(p string) string { return path.Join(path.Dir(p), ".#"+path.Base(p)+".lck") }
 

@@ -1,0 +1,114 @@
+package container
+
+import (
+	"strings"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// Inside lists what the container's first process mounts, in order, in namespaces that are the container's.
+func (c *Container) Inside() []Step {
+	l := []Step{{Do: Mount, Target: "/proc", Type: "proc", Attr: api, Why: "processes"}}
+	again := func(name, source string, attr uint64, may bool, why string) {
+		if source == "" {
+			source = "/proc/" + name
+		}
+		l = append(l, Step{Do: SelfBind, Target: "/proc/" + name, Source: source, Attr: attr, May: may, Why: why})
+	}
+	if c.Writable != WriteAll {
+		again("sys", "", locked, true, "the kernel's settings are not the container's")
+		if c.ownNetwork() {
+			again("sys/net", "", api, false, "but those of its own network are")
+		}
+		for _, name := range masked {
+			again(name, inaccessible+"/reg", locked, true, "tells too much, or does")
+		}
+		for _, name := range frozen {
+			again(name, "", locked, true, "the kernel's settings are not the container's")
+		}
+	}
+	if c.ownNetwork() {
+		l = append(l, Step{Do: Mount, Target: sysDir, Type: "sysfs", Attr: locked, Why: "its own network's devices; of the host's only " + strings.Join(shownOfSys[:], ", ")})
+	}
+	if c.Namespace.IPC {
+		l = append(l, Step{Do: Mount, Target: "/dev/mqueue", Type: "mqueue", Attr: api, Why: "message queues"})
+	}
+	again("sys/kernel/random/boot_id", bootIDPath, locked, false, "each start is a boot")
+	again("kmsg", kmsgPath, locked, true, "the kernel's messages are the host's")
+	if c.Namespace.Cgroup {
+		l = append(l, Step{Do: Mount, Target: cgroupDir, Type: "cgroup2", Attr: api, May: true, Why: "its cgroup and those below"})
+	}
+	return l
+}
+
+const (
+	sysDir    = "/sys"
+	cgroupDir = "/sys/fs/cgroup"
+)
+
+// shownOfSys is what a container with a network of its own sees of the kernel's devices.
+var shownOfSys = [...]string{"block", "bus", "class", "dev", "devices", "kernel"}
+
+// inside adds the mounts, and returns /proc open.
+func (p *payload) inside() (proc register) {
+	steps := p.c.Inside()
+	for i := range steps {
+		s := &steps[i]
+		switch {
+		case s.Do == SelfBind:
+			p.bind(proc, s)
+		case s.Type == "proc":
+			proc = p.mount(s.Type, s.Target, s.Attr)
+			if p.c.Limit.Hardened && p.c.Users != nil {
+				p.write("forbid user namespaces", proc, "sys/user/max_user_namespaces", "0", true) // which would give back all capabilities, over what is in them
+			}
+			if p.c.Namespace.Network && p.c.Users != nil {
+				p.write("write /proc/sys/net/ipv4/ping_group_range", proc, "sys/net/ipv4/ping_group_range", "0 65535", true) // as on hosts with systemd; icmp(7)
+			}
+		case s.Target == sysDir:
+			p.networkSys()
+		case s.Target == cgroupDir: // the first process is put into it from outside, and sees it as its root
+			p.ask("be registered")
+			p.cgroup(s)
+		default:
+			p.mount(s.Type, s.Target, s.Attr)
+		}
+	}
+	if !p.c.Namespace.Cgroup {
+		p.ask("be registered")
+	}
+	return proc
+}
+
+// bind mounts something of the container over what is at a path of /proc, often that itself with other attributes.
+func (p *payload) bind(proc register, s *Step) {
+	about := "mount " + s.Target
+	name := strings.TrimPrefix(s.Target, "/proc/")
+	fd := p.reg()
+	from, source, own := any(unix.AT_FDCWD), s.Source, s.Source == s.Target
+	if own {
+		from, source = proc, name
+	}
+	open := p.sys(about, fd, unix.SYS_OPEN_TREE, from, source, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_SYMLINK_NOFOLLOW)
+	if s.May && own { // but what is to cover something has to be there
+		open.allow(unix.ENOENT)
+	}
+	opened := len(p.calls)
+	p.attributes(about, fd, s.Attr, ^s.Attr&readOnly)
+	move := p.sys(about, none, unix.SYS_MOVE_MOUNT, fd, "", proc, name, unix.MOVE_MOUNT_F_EMPTY_PATH)
+	if s.May {
+		move.allow(unix.ENOENT)
+	}
+	p.close(fd)
+	p.skipTo(opened)
+}
+
+// skipTo has the call before index i pass over those from i on when it fails in a way that is allowed.
+func (p *payload) skipTo(i int) { p.calls[i-1].skip = uint8(len(p.calls) - i) }
+
+// attributes sets and clears attributes of the mount that is open.
+func (p *payload) attributes(about string, fd register, set, clear uint64) {
+	attr := unix.MountAttr{Attr_set: set, Attr_clr: clear}
+	p.sys(about, none, unix.SYS_MOUNT_SETATTR, fd, "", unix.AT_EMPTY_PATH, address(&p.program, &attr), unsafe.Sizeof(attr))
+}
