@@ -136,6 +136,10 @@ func (c *Call) plan(p *prepared, d *container.Container) term.Object {
 	add("uuid", dashed(d.Identity.UUID))
 	add("cgroup", newCgroup(o.keepUnit).where())
 	add("namespaces", values(d.Names()))
+	add("network_interfaces", values(o.interfaces))
+	if o.veth {
+		add("network_veth", "host0")
+	}
 	if d.Users != nil {
 		add("user_ids", d.Users.String())
 		owners := d.Users.Owner.String()
@@ -164,6 +168,7 @@ func (c *Call) plan(p *prepared, d *container.Container) term.Object {
 	c.planLimits(d, add)
 	add("resolv_conf", d.ResolvConf.String())
 	add("time_zone", d.Timezone.String())
+	add("link_journal", o.linkJournal)
 	outside := d.Steps()
 	first := len(outside) - len(d.Mounts)
 	add("outside", steps(outside[:first]))

@@ -113,9 +113,11 @@ func (c *Call) decide(p *prepared) (*container.Container, *network, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := c.linkJournal(d, p.dir); err != nil {
-		network.close()
-		return nil, nil, err
+	if !c.Opt.dryRun {
+		if err := c.linkJournal(d, p.dir); err != nil {
+			network.close()
+			return nil, nil, err
+		}
 	}
 	d.Console = c.Opt.console != "pipe"
 	d.Process.Pipe = !d.Console

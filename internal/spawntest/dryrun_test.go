@@ -21,7 +21,7 @@ func TestDryRun(t *testing.T) {
 		"-D t -x true",
 		"-D t -U true",
 		"-D t -a --hardened --pipe true",
-		"-D t --volatile=state --private-network --bind=/etc:/mnt --tmpfs=/x --inaccessible=/srv/data true",
+		"-D t --private-network --bind=/etc:/mnt --tmpfs=/x --inaccessible=/srv/data true",
 		"-D t --overlay=/etc::/mnt --bind=:/new true",
 		"--template=template -D new true",
 		"--template=template -D t true",
