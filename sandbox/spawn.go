@@ -38,6 +38,12 @@ func (c *Call) spawn() error {
 	if err := c.readEnvironment(); err != nil {
 		return err
 	}
+	if err := becomeRoot(); err != nil {
+		return err
+	}
+	if os.Geteuid() != 0 && !c.systemdNspawn() && o.users != usersManaged {
+		return c.asRoot()
+	}
 	if os.Geteuid() != 0 || o.userScope {
 		return c.needsManager()
 	}

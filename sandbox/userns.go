@@ -32,6 +32,9 @@ const (
 // userNamespace decides which user IDs the container has and how its tree gets them.
 func (c *Call) userNamespace(d *container.Container, p *prepared) error {
 	o := &c.Opt
+	if ids := container.MappedIDs(); ids > 0 && (o.users == usersNo || o.users == usersUnset || o.users == usersPick || ids < o.usersRange) {
+		return c.shareUsers(d, ids)
+	}
 	if o.hardened && (o.users == usersNo || o.users == usersUnset) {
 		o.users, o.ownership = usersPick, ownedAuto
 	}

@@ -46,7 +46,7 @@ func newPayload(c *Container, b *builder, supervisor, socket, report int) *paylo
 		p.ask("get user IDs")
 		p.sys("become root", none, sysSetresgid, 0, 0, 0)
 		p.sys("become root", none, sysSetresuid, 0, 0, 0)
-		p.sys("become root", none, sysSetgroups, 0, nil)
+		p.sys("become root", none, sysSetgroups, 0, nil).allow(unix.EPERM) // user_namespaces(7): not for all
 		p.enterRoot()
 	}
 	proc := p.inside()
@@ -195,7 +195,7 @@ func (p *payload) loopback() {
 	fd := p.reg()
 	about := "bring up the loopback interface"
 	p.sys(about, fd, unix.SYS_SOCKET, unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
-	p.sys(about, none, unix.SYS_IOCTL, fd, unix.SIOCSIFFLAGS, address(&p.program, &r))
+	p.sys(about, none, unix.SYS_IOCTL, fd, unix.SIOCSIFFLAGS, address(&p.program, &r)).allow(unix.EPERM) // in a container that may not
 	p.close(fd)
 }
 
@@ -241,13 +241,14 @@ func (p *payload) limits(proc register) {
 	if l.Personality != nil {
 		p.sys("set the personality", none, unix.SYS_PERSONALITY, int(*l.Personality))
 	}
+	all := p.own&(1<<unix.CAP_SYS_RESOURCE) != 0 && (p.c.Users == nil || MappedIDs() == 0)
 	for i, r := range l.Rlimits {
 		var own unix.Rlimit
 		if r == nil || unix.Prlimit(0, i, nil, &own) == nil && own == *r {
 			continue
 		}
 		want := *r
-		if p.own&(1<<unix.CAP_SYS_RESOURCE) == 0 { // no more than there is, getrlimit(2)
+		if !all { // no more than there is, getrlimit(2)
 			want.Max = min(want.Max, own.Max)
 			want.Cur = min(want.Cur, want.Max)
 		}

@@ -104,8 +104,11 @@ func (c *Container) start(h Hooks) (*Running, error) {
 		if err := b.leave(); err != nil {
 			return nil, fmt.Errorf("enter the root directory: %w", err)
 		}
-	} else if err := unix.Fchdir(b.root.Root()); err != nil {
-		return nil, err
+	} else {
+		b.pinProc()
+		if err := unix.Fchdir(b.root.Root()); err != nil {
+			return nil, err
+		}
 	}
 	if err := c.launch(b, r, h); err != nil {
 		return nil, err
@@ -115,6 +118,22 @@ func (c *Container) start(h Hooks) (*Running, error) {
 		b.slave.Close()
 	}
 	return r, nil
+}
+
+// pinProc mounts a whole /proc over that of the host, which only the container sees, and not for long: the kernel gives a user namespace one of
+// its own only if it sees a whole one, and in a container the host's has masks.
+func (b *builder) pinProc() {
+	place, err := unix.Open("/proc", unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return
+	}
+	defer unix.Close(place)
+	fd, err := newMount("proc", "", nil, api)
+	if err != nil {
+		return // it may do without
+	}
+	defer unix.Close(fd)
+	_ = attach(fd, place)
 }
 
 // foreignBase is the first UID of what belongs to no user of this host, https://systemd.io/UIDS-GIDS.

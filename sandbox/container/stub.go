@@ -1,6 +1,8 @@
 package container
 
 import (
+	"errors"
+	"io"
 	"os"
 	"os/signal"
 	"syscall"
@@ -22,6 +24,9 @@ func sealed() (*os.File, error) {
 	}
 	defer unix.Close(exe)
 	fd, err := cloneMount(exe, "", false)
+	if errors.Is(err, unix.EPERM) || errors.Is(err, unix.EINVAL) { // the mount is in somebody else's namespace
+		return copied()
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -30,6 +35,28 @@ func sealed() (*os.File, error) {
 		return nil, err
 	}
 	return os.NewFile(uintptr(fd), StubName), nil
+}
+
+// copied is our own program as a file in memory that nobody can change any more, memfd_create(2).
+func copied() (*os.File, error) {
+	exe, err := os.Open("/proc/self/exe")
+	if err != nil {
+		return nil, err
+	}
+	defer exe.Close()
+	fd, err := unix.MemfdCreate(StubName, unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
+	if err != nil {
+		return nil, err
+	}
+	f := os.NewFile(uintptr(fd), StubName)
+	if _, err = io.Copy(f, exe); err == nil {
+		_, err = unix.FcntlInt(f.Fd(), unix.F_ADD_SEALS, unix.F_SEAL_WRITE|unix.F_SEAL_GROW|unix.F_SEAL_SHRINK|unix.F_SEAL_SEAL)
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
 }
 
 // stopTimeout is how long the payload may take to end after it has been asked to.

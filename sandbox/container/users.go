@@ -4,12 +4,39 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
 
 // A span of IDs: inside, outside, how many, user_namespaces(7).
 type idSpan struct{ inside, outside, count uint32 }
+
+// MappedIDs are how many users, from root on, our user namespace has if it is not the one of the whole system, 0 if it is that.
+func MappedIDs() uint32 {
+	ids := uint32(0)
+	for _, f := range []string{"/proc/self/uid_map", "/proc/self/gid_map"} {
+		data, err := os.ReadFile(f)
+		if err != nil {
+			return 0
+		}
+		n := uint32(0)
+		for line := range strings.Lines(string(data)) {
+			var s idSpan
+			if _, err := fmt.Sscan(line, &s.inside, &s.outside, &s.count); err != nil || s.inside != n {
+				break
+			}
+			if s.inside == 0 && s.outside == 0 && s.count == ^uint32(0) {
+				return 0
+			}
+			n += s.count
+		}
+		if ids == 0 || n < ids {
+			ids = n
+		}
+	}
+	return ids
+}
 
 // newUserNamespace makes a user namespace with these IDs that no process is in.
 func newUserNamespace(uids, gids []idSpan) (int, error) {
