@@ -20,9 +20,15 @@ import (
 func main() {
 	inside := flag.Bool("inside", false, "measure in the container in which this runs")
 	booted := flag.Bool("booted", false, "measure in a container only")
+	spawn := flag.Bool("spawn", false, "measure the start of containers only")
 	flag.Parse()
 	measure := run
+	spec := os.Getenv(spawnEnv)
 	switch {
+	case *spawn && spec != "":
+		measure = func() error { return spawnInside(spec) }
+	case *spawn:
+		measure = runSpawn
 	case *inside:
 		measure = runInside
 	case *booted:
@@ -124,7 +130,10 @@ func run() error {
 		}
 	}
 	fmt.Printf("from 1,000 to 10,000 units: list-unit-files %.1f times, preset-all %.1f times (at most 12)\n", large[0]/small[0], large[1]/small[1])
-	return runBooted()
+	if err := runBooted(); err != nil {
+		return err
+	}
+	return runSpawn()
 }
 
 // madeTree makes a tree of n units, some enabled, some templates, with presets.

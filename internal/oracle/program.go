@@ -56,17 +56,21 @@ func Installed(bin string) Program { return Program{Name: "ctl", argv: []string{
 
 // Reference is the systemctl of a tree, run through the tree's own loader.
 func Reference(tree string) Program {
+	return Program{Name: "systemctl", argv: InTree(tree, "systemctl")}
+}
+
+// InTree is the command line that runs a program of a tree through the tree's own loader.
+func InTree(tree, name string) []string {
 	lib, _ := filepath.Glob(tree + "/usr/lib/*-linux-*/libc.so.6")
 	loaders, _ := filepath.Glob(tree + "/usr/lib64/ld-linux-*.so.*")
 	if len(loaders) == 0 {
 		loaders, _ = filepath.Glob(tree + "/usr/lib/ld-linux-*.so.*")
 	}
 	if len(lib) == 0 || len(loaders) == 0 {
-		return Program{Name: "systemctl", argv: []string{tree + "/usr/bin/systemctl"}}
+		return []string{tree + "/usr/bin/" + name}
 	}
 	dir := filepath.Dir(lib[0])
-	return Program{Name: "systemctl", argv: []string{loaders[0], "--argv0", "systemctl",
-		"--library-path", dir + "/systemd:" + dir, tree + "/usr/bin/systemctl"}}
+	return []string{loaders[0], "--argv0", name, "--library-path", dir + "/systemd:" + dir, tree + "/usr/bin/" + name}
 }
 
 // Argv is the command line that runs the program with args.
