@@ -114,6 +114,14 @@ func (n *network) give(pid int) error {
 	return nil
 }
 
+// interfaces are the host's devices that lead to the container.
+func (n *network) interfaces() []int32 {
+	if n.veth == 0 {
+		return nil
+	}
+	return []int32{n.veth}
+}
+
 // lend moves devices of the host to the namespace of a process.
 func (n *network) lend(pid int) (err error) {
 	if n.inside, err = os.Open("/proc/" + strconv.Itoa(pid) + "/ns/net"); err != nil {

@@ -25,8 +25,8 @@ const rebootStatus = 133
 
 // runAll runs the container, again as long as it wants to be.
 func (c *Call) runAll(p *prepared) error {
-	for {
-		again, err := c.runOnce(p)
+	for restarted := false; ; restarted = true {
+		again, err := c.runOnce(p, restarted)
 		if err != nil || !again {
 			return err
 		}
@@ -36,8 +36,8 @@ func (c *Call) runAll(p *prepared) error {
 	}
 }
 
-// runOnce starts the container and waits until it has ended. again: it has asked to be started once more.
-func (c *Call) runOnce(p *prepared) (again bool, err error) {
+// runOnce starts the container and waits until it has ended. again: it has asked to be started once more, which has happened if restarted.
+func (c *Call) runOnce(p *prepared, restarted bool) (again bool, err error) {
 	o := &c.Opt
 	if !o.quiet {
 		c.announce(p.dir)
@@ -47,10 +47,15 @@ func (c *Call) runOnce(p *prepared) (again bool, err error) {
 		return false, err
 	}
 	defer network.close()
+	managers, err := c.register(d)
+	if err != nil {
+		return false, err
+	}
+	defer managers.close()
 	if !o.quiet && d.Users == nil && d.Limit.Capabilities&^container.Capabilities() != 0 && o.retain != allOfThem {
 		c.say(term.Warning, "Some capabilities will not be set because they are not in the current bounding set.")
 	}
-	g := newCgroup(o.keepUnit)
+	g := &cgroup{}
 	defer g.remove()
 	signals := make(chan os.Signal, 8)
 	signal.Notify(signals, unix.SIGTERM, unix.SIGINT, unix.SIGHUP, unix.SIGQUIT)
@@ -60,9 +65,12 @@ func (c *Call) runOnce(p *prepared) (again bool, err error) {
 	defer func() { c.print(context.End()) }()
 	var con *console.Console
 	r, err := d.Start(container.Hooks{Created: func(r *container.Running) error {
-		err := g.add(r.PID, d)
+		err := network.give(r.PID)
 		if err == nil {
-			err = network.give(r.PID)
+			err = managers.add(r, d, network.interfaces(), restarted)
+		}
+		if err == nil {
+			err = g.add(r.PID, d, managers.scope != "")
 		}
 		if err == nil && r.Console != nil {
 			con, err = c.openConsole(r, look) // so that the payload finds it in the right size
@@ -82,7 +90,7 @@ func (c *Call) runOnce(p *prepared) (again bool, err error) {
 		c.say(term.Warning, w)
 	}
 	c.tell(r.PID)
-	status, err := c.accompany(r, con, signals)
+	status, err := c.accompany(r, con, signals, managers.stop)
 	if err != nil {
 		return false, err
 	}
@@ -192,7 +200,7 @@ func (c *Call) notify(text string) {
 }
 
 // accompany sees the container through until it has ended.
-func (c *Call) accompany(r *container.Running, con *console.Console, signals <-chan os.Signal) (syscall.WaitStatus, error) {
+func (c *Call) accompany(r *container.Running, con *console.Console, signals <-chan os.Signal, stop <-chan struct{}) (syscall.WaitStatus, error) {
 	type end struct {
 		status syscall.WaitStatus
 		err    error
@@ -229,6 +237,17 @@ func (c *Call) accompany(r *container.Running, con *console.Console, signals <-c
 				if r.Signal(syscall.Signal(c.Opt.killSignal)) == nil {
 					continue
 				}
+			}
+			r.Kill()
+		case <-stop:
+			stop = nil
+			if c.Opt.killSignal != 0 {
+				c.say(term.Info, "Container termination requested. Attempting to halt container.")
+				if r.Signal(syscall.Signal(c.Opt.killSignal)) == nil {
+					continue
+				}
+			} else {
+				c.say(term.Info, "Container termination requested. Exiting.")
 			}
 			r.Kill()
 		case e := <-waited:
@@ -378,24 +397,9 @@ func cgroupRoot() string {
 	return ""
 }
 
-// A cgroup is the one that a container is put into, below ours, if there can be one.
+// A cgroup is the one that a container is put into, below ours or that of its scope, if there can be one.
 type cgroup struct {
-	parent, path string
-}
-
-// newCgroup finds ours.
-func newCgroup(bool) *cgroup {
-	root := cgroupRoot()
-	data, err := os.ReadFile("/proc/self/cgroup")
-	if root == "" || err != nil {
-		return &cgroup{}
-	}
-	for line := range strings.Lines(string(data)) {
-		if own, ok := strings.CutPrefix(strings.TrimSpace(line), "0::"); ok {
-			return &cgroup{parent: path.Join(root, strings.TrimSuffix(own, "/supervisor"))}
-		}
-	}
-	return &cgroup{}
+	path string
 }
 
 // owned are the files of a cgroup that whoever it is delegated to may write.
@@ -403,11 +407,19 @@ var owned = [...]string{"", "cgroup.procs", "cgroup.threads", "cgroup.subtree_co
 	"memory.oom.group", "memory.reclaim"}
 
 // add puts a process into a cgroup of its own. Where none can be made, it stays in ours.
-func (g *cgroup) add(pid int, d *container.Container) error {
-	if g.parent == "" {
+func (g *cgroup) add(pid int, d *container.Container, scope bool) error {
+	of := "self"
+	if scope {
+		of = strconv.Itoa(pid)
+	}
+	parent, ok := cgroupOf(of)
+	if !ok {
 		return nil
 	}
-	stale, _ := filepath.Glob(g.parent + "/payload*")
+	if p, ok := strings.CutSuffix(parent, "/supervisor"); ok && !scope { // DelegateSubgroup=, systemd.resource-control(5)
+		parent, scope = p, true
+	}
+	stale, _ := filepath.Glob(parent + "/payload*")
 	for _, p := range stale {
 		removeLeft(p)
 	}
@@ -416,7 +428,7 @@ func (g *cgroup) add(pid int, d *container.Container) error {
 		if i > 0 {
 			name += "-" + strconv.Itoa(pid)
 		}
-		p := path.Join(g.parent, name)
+		p := path.Join(parent, name)
 		err := os.Mkdir(p, 0o755)
 		if errors.Is(err, os.ErrExist) {
 			continue // somebody else's, who is there
@@ -437,12 +449,23 @@ func (g *cgroup) add(pid int, d *container.Container) error {
 		g.remove()
 		return nil
 	}
+	if scope {
+		delegate(parent)
+	}
 	if d.Users != nil {
 		for _, f := range owned {
 			_ = os.Chown(path.Join(g.path, f), int(d.Users.Base), int(d.Users.Base))
 		}
 	}
 	return nil
+}
+
+// delegate lets the cgroups below one, which is ours, have all the controllers that it has, cgroups(7).
+func delegate(cgroup string) {
+	list, _ := os.ReadFile(cgroup + "/cgroup.controllers")
+	for name := range strings.FieldsSeq(string(list)) {
+		_ = os.WriteFile(cgroup+"/cgroup.subtree_control", []byte("+"+name), 0)
+	}
 }
 
 // remove removes the cgroup with those that the container has made in it.

@@ -36,6 +36,7 @@ type Conn struct {
 	program bool   // reached through a program's standard input and output
 	sasl    bool   // whether the handshake's answer is still to come
 	hello   uint32 // the serial of our Hello, 0 when it was answered or not sent
+	name    string // the bus's for us, which the answer has
 	serial  uint32
 	in      []byte // what was read but not used yet
 	out     []byte // what is to go before the next call: Hello
@@ -266,9 +267,11 @@ func (c *Conn) receive(deadline time.Time) error {
 	case dbus.TypeMethodReply, dbus.TypeError:
 		if c.hello != 0 && replyTo(m) == c.hello {
 			c.hello = 0
-			if _, err := body(m); err != nil {
+			reply, err := body(m)
+			if err != nil {
 				return c.fail(err)
 			}
+			Scan(reply, &c.name)
 			return nil
 		}
 		c.replies = append(c.replies, m)

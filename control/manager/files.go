@@ -2,8 +2,6 @@ package manager
 
 import (
 	"syscall"
-
-	"github.com/godbus/dbus/v5"
 )
 
 // Loaded is where the manager has a unit from.
@@ -100,14 +98,6 @@ type (
 
 // SetProperties sets properties of a unit, for this boot or for good.
 func (c *Conn) SetProperties(unit string, runtime bool, l []Assignment) error {
-	type entry struct {
-		Name  string
-		Value dbus.Variant
-	}
-	entries := make([]entry, len(l))
-	for i, a := range l {
-		entries[i] = entry{a.Name, dbus.MakeVariant(a.Value)}
-	}
-	_, err := c.Manager("SetUnitProperties", unit, runtime, entries)
+	_, err := c.Manager("SetUnitProperties", unit, runtime, entries(l))
 	return err
 }

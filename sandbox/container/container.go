@@ -35,6 +35,7 @@ type Container struct {
 	Keep       []int       // file descriptors to be held open until the container is gone: locks
 	ResolvConf ResolvConf
 	Timezone   Timezone
+	Incoming   string // a directory of the host, what is mounted below which appears in the container too, for machinectl(1)
 }
 
 // Volatile says which parts of a tree are temporary, systemd-nspawn(1) --volatile=.

@@ -19,6 +19,7 @@ type Step struct {
 	Device  int
 	Data    []byte
 	Custom  *Custom
+	Follow  bool   // what the host mounts or unmounts there later is as well
 	May     bool   // nothing is lost when there is no such source or target
 	Why     string // for the plan's readers
 }
@@ -142,6 +143,9 @@ func (c *Container) runHost() []Step {
 		{Do: Write, Target: hostDir + "/container-uuid", Mode: 0o444, Data: []byte(dashed(c.Identity.UUID) + "\n")},
 		{Do: Write, Target: bootIDPath, Mode: 0o444, Data: []byte(bootID() + "\n")},
 		{Do: Node, Target: kmsgPath, Mode: unix.S_IFIFO | 0o600},
+	}
+	if c.Incoming != "" {
+		l = append(l, Step{Do: HostBind, Target: hostDir + "/incoming", Source: c.Incoming, Attr: readOnly, Follow: true, Why: "mounts of the host's"})
 	}
 	for _, f := range c.Files {
 		l = append(l, Step{Do: Write, Target: f.Path, Mode: f.Mode, Data: f.Data})
