@@ -144,13 +144,17 @@ func (r *registration) watch() error {
 	return nil
 }
 
+// slice is where the scope goes.
+func (c *Call) slice() string {
+	if c.Opt.slice == "" {
+		return "machine.slice"
+	}
+	return c.Opt.slice
+}
+
 // properties are those of the scope; the caller's come last.
 func (r *registration) properties(pid int, controller string) ([]manager.Assignment, error) {
 	o := &r.c.Opt
-	slice := o.slice
-	if slice == "" {
-		slice = "machine.slice"
-	}
 	allow := []manager.PathText{{Path: "/dev/net/tun", Text: "rwm"}, {Path: "char-pts", Text: "rw"}, {Path: "/dev/fuse", Text: "rwm"}}
 	for _, m := range o.mounts {
 		var st unix.Stat_t
@@ -167,7 +171,7 @@ func (r *registration) properties(pid int, controller string) ([]manager.Assignm
 	}
 	l := []manager.Assignment{
 		{Name: "PIDs", Value: []uint32{uint32(pid)}}, {Name: "Description", Value: "Container " + o.machine}, {Name: "Delegate", Value: true},
-		{Name: "CollectMode", Value: "inactive-or-failed"}, {Name: "AddRef", Value: true}, {Name: "Slice", Value: slice},
+		{Name: "CollectMode", Value: "inactive-or-failed"}, {Name: "AddRef", Value: true}, {Name: "Slice", Value: r.c.slice()},
 		{Name: "Controller", Value: controller}, {Name: "DevicePolicy", Value: "closed"}, {Name: "DeviceAllow", Value: allow},
 	}
 	if o.killSignal != 0 {

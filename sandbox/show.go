@@ -134,7 +134,12 @@ func (c *Call) plan(p *prepared, d *container.Container) term.Object {
 	add("machine", o.machine)
 	add("hostname", d.Identity.Hostname)
 	add("uuid", dashed(d.Identity.UUID))
-	add("cgroup", newCgroup(o.keepUnit).where())
+	if !o.keepUnit && managed() {
+		add("scope", o.machine+".scope")
+		add("slice", c.slice())
+	} else {
+		add("cgroup", ownPayload())
+	}
 	add("namespaces", values(d.Names()))
 	add("network_interfaces", values(o.interfaces))
 	if o.veth {
@@ -232,12 +237,13 @@ func signalName(n int) string {
 	return "SIGRTMIN+" + strconv.Itoa(n-34)
 }
 
-// where is the path of the cgroup that the container would have, "" for none of its own.
-func (g *cgroup) where() string {
-	if g.parent == "" {
+// ownPayload is the path of the cgroup that the container would have below ours, "" for none.
+func ownPayload() string {
+	own, ok := cgroupOf("self")
+	if !ok {
 		return ""
 	}
-	return path.Join(g.parent, "payload")
+	return path.Join(strings.TrimSuffix(own, "/supervisor"), "payload")
 }
 
 func values(l []string) []term.Value {
