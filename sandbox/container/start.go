@@ -92,10 +92,10 @@ func (c *Container) start(h Hooks) (*Running, error) {
 			return nil, fmt.Errorf("join a network namespace: %w", err)
 		}
 	}
-	r.Console = b.master
 	if err := b.build(); err != nil {
 		return nil, err
 	}
+	r.Console = b.master
 	defer b.root.Close()
 	if err := b.hold(r); err != nil {
 		return nil, err
