@@ -114,7 +114,8 @@ func (c *Call) shared(name string) bool {
 
 // machineID is the tree's own, the one asked for, or a random one.
 func (c *Call) machineID(t *tree.Tree) (string, error) {
-	if data, _, err := t.ReadFile("/etc/machine-id", 4096); err == nil {
+	if c.Opt.volatile == container.VolatileYes { // it is in memory only
+	} else if data, _, err := t.ReadFile("/etc/machine-id", 4096); err == nil {
 		id, err := unit.MachineID(data)
 		if err == nil || !errors.Is(err, unix.ENOMEDIUM) && !errors.Is(err, unix.ENOPKG) {
 			return id, err
