@@ -124,31 +124,6 @@ func (b *builder) sources(steps []Step) error {
 	return eachSource(steps, want)
 }
 
-// eachSource tells what steps mount from the host, and whether it may be missing.
-func eachSource(steps []Step, want func(path string, may bool) error) error {
-	for i := range steps {
-		s := &steps[i]
-		err := error(nil)
-		switch {
-		case s.Do == HostBind:
-			err = want(s.Source, s.May)
-		case s.Do == Wanted && !s.Custom.InTree:
-			err = want(s.Custom.Source, false)
-		}
-		if err == nil && s.Custom != nil {
-			for _, l := range append(s.Custom.Lower, s.Custom.Work) {
-				if err == nil && !strings.HasPrefix(l, "+") {
-					err = want(l, false)
-				}
-			}
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 func (b *builder) closeSources() {
 	for _, fd := range b.from {
 		unix.Close(fd)

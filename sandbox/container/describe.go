@@ -2,6 +2,7 @@ package container
 
 import (
 	"strconv"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -66,4 +67,29 @@ func (c *Container) Sources(each func(path string) error) error {
 		}
 		return each(path)
 	})
+}
+
+// eachSource tells what steps mount from the host, and whether it may be missing.
+func eachSource(steps []Step, want func(path string, may bool) error) error {
+	for i := range steps {
+		s := &steps[i]
+		err := error(nil)
+		switch {
+		case s.Do == HostBind:
+			err = want(s.Source, s.May)
+		case s.Do == Wanted && !s.Custom.InTree:
+			err = want(s.Custom.Source, false)
+		}
+		if err == nil && s.Custom != nil {
+			for _, l := range append(s.Custom.Lower, s.Custom.Work) {
+				if err == nil && !strings.HasPrefix(l, "+") {
+					err = want(l, false)
+				}
+			}
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
