@@ -61,11 +61,7 @@ func setEnv(c *Call, v string) error {
 	}
 	c.Opt.given |= givenEnv
 	if !has {
-		own, ok := os.LookupEnv(name)
-		if !ok {
-			return nil
-		}
-		v = name + "=" + own
+		v = name + "=" + os.Getenv(name)
 	}
 	c.Opt.setenv = append(c.Opt.setenv, v)
 	return nil

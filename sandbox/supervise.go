@@ -159,7 +159,7 @@ func (c *Call) takeSockets() error {
 
 // neverRan says why the payload could not be executed, where it would have said it itself.
 func (c *Call) neverRan(f *container.PayloadFailure, console bool) error {
-	if !console {
+	if !console || !strings.HasPrefix(f.What, "execv(") {
 		c.say(term.Err, f.Error())
 		return Exit(1)
 	}

@@ -94,6 +94,13 @@ func (c *Call) userNamespace(d *container.Container, p *prepared) error {
 		u.Owner = container.OwnedAsIs
 	}
 	d.Users = u
+	for _, dir := range c.temporary { // what is empty is the container's
+		for _, p := range []string{dir, dir + "/src", dir + "/work"} {
+			if err := os.Lchown(p, int(u.Base), int(u.Base)); err != nil && !errors.Is(err, os.ErrNotExist) {
+				return fmt.Errorf("Failed to adjust ownership of %s: %w", p, errno(err))
+			}
+		}
+	}
 	return c.limits(d)
 }
 

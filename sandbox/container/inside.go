@@ -18,7 +18,7 @@ func (c *Container) Inside() []Step {
 	}
 	if c.Writable != WriteAll {
 		again("sys", "", locked, true, "the kernel's settings are not the container's")
-		if c.ownNetwork() {
+		if c.networkView() {
 			again("sys/net", "", api, false, "but those of its own network are")
 		}
 		for _, name := range masked {
@@ -28,7 +28,7 @@ func (c *Container) Inside() []Step {
 			again(name, "", locked, true, "the kernel's settings are not the container's")
 		}
 	}
-	if c.ownNetwork() {
+	if c.networkView() {
 		l = append(l, Step{Do: Mount, Target: sysDir, Type: "sysfs", Attr: locked, Why: "its own network's devices; of the host's only " + strings.Join(shownOfSys[:], ", ")})
 	}
 	if c.Namespace.IPC {

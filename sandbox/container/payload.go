@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"runtime"
 	"strconv"
+	"strings"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -357,7 +358,7 @@ func (p *payload) last() {
 	for i, path := range p.c.Process.Paths {
 		name := argv[0]
 		if name == "" { // it is called by where it is found
-			name = path
+			name = strings.Join(p.c.Process.Paths, ", ")
 			at = p.texts(append([]string{path}, argv[1:]...))
 		}
 		c := p.sys("execv("+name+") failed", none, unix.SYS_EXECVE, path, at, env)

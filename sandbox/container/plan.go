@@ -77,6 +77,9 @@ func (c *Container) owned(options ...string) []string {
 // ownNetwork tells whether the container has a network of its own, and so a view of it in /sys that only it can make.
 func (c *Container) ownNetwork() bool { return c.Namespace.Network }
 
+// networkView tells whether /sys shows network devices and little else.
+func (c *Container) networkView() bool { return c.ownNetwork() || c.Writable == WriteNetwork }
+
 // Steps lists what is done to make the root directory, in order, before the container's own namespaces are made. What
 // is done inside them is in Inside.
 func (c *Container) Steps() []Step {
@@ -89,7 +92,7 @@ func (c *Container) Steps() []Step {
 		add(Step{Do: Mount, Target: "/tmp", Type: "tmpfs", Attr: private | strict, May: true,
 			Options: c.owned("mode=01777", "size=10%", "nr_inodes=400k"), Why: "temporary files"})
 	}
-	if !c.ownNetwork() {
+	if !c.networkView() {
 		attr := uint64(locked)
 		if c.Writable != WriteNothing {
 			attr = api
