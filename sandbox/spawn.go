@@ -64,6 +64,9 @@ func (c *Call) spawn() error {
 	if err := c.takeSockets(); err != nil {
 		return err
 	}
+	if !o.dryRun {
+		_ = os.MkdirAll("/run/systemd/nspawn", 0o755) // who looks for containers looks there
+	}
 	p, err := c.prepare()
 	if err != nil {
 		return err
