@@ -126,6 +126,10 @@ func TestSurroundings(t *testing.T) {
 		{"S3 working directory", oracle.HostCall{Script: `exec 5</srv/canary; cd /srv/canary; for s in "$plain" "$hard"; do $s -D /var/lib/machines/t /usr/bin/attack see | grep S3
 			$s -D /var/lib/machines/t --chdir=/proc/self/fd/5 /usr/bin/true; echo "$?."; $s -D /var/lib/machines/t --chdir=/proc/self/cwd /usr/bin/true; echo "$?."; done`},
 			[]string{"S3 cwd: / <nil>", "1."}, []string{"0.", "canary"}},
+		{"S3 home through a link", oracle.HostCall{Setup: `for i in 3 5 6 7 8 9 10 11 12 13 14 15 16; do ln -s /proc/self/fd/$i t/fd$i; done; ln -s /proc/self/cwd t/fdcwd`,
+			Script: `exec 5</srv/canary; for i in 3 5 6 7 8 9 10 11 12 13 14 15 16 cwd; do for s in "$plain" "$hard" "$plain -a"; do
+			$s -D t --chdir=/fd$i sh -c 'ls .. 2>&1; echo inside.' 2>/dev/null; done; sed "s,:/root:,:/fd$i:," t/etc/passwd >p; cp p t/etc/passwd; echo 'ls -a' | timeout 5 $plain -D t 2>/dev/null | grep -c canary; sed "s,:/fd$i:,:/root:," t/etc/passwd >p; cp p t/etc/passwd; done; rm p`},
+			[]string{"0"}, []string{"inside.", "canary", "\n1\n"}},
 		{"S11 capabilities of users", oracle.HostCall{Script: `for s in "$plain" "$hard" "$plain --private-users=pick"; do for u in ann daemon nobody; do $s -D t -u $u /usr/bin/attack see | grep -v CapBnd; done; $s -D t -u daemon id -u; done`},
 			[]string{"CapInh: 0000000000000000", "CapEff: 0000000000000000", "\n1\n"}, []string{"CapInh: 0000000000000001", "CapInh: 00000000f", "CapInh: 00000000a", "Eff: 00000000f", "Eff: 00000000a", "Amb: 00000000f"}},
 		{"S12 typing", oracle.HostCall{TTY: true, Script: `for s in "$plain --pipe" "$hard --pipe" "$hard"; do $s -D t /usr/bin/attack typing; done`},

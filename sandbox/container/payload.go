@@ -19,6 +19,7 @@ type payload struct {
 	b       *builder
 	socket  int // to the supervisor: one byte each way, twice with a user namespace
 	report  int
+	order   [2]int // a pipe whose end the stub closes when it is executed
 	next    register
 	own     uint64 // the capabilities that we have
 	lastCap int    // and the highest one that there is
@@ -40,8 +41,8 @@ func (p *payload) reg() register {
 }
 
 // newPayload makes the program.
-func newPayload(c *Container, b *builder, supervisor, socket, report int) *payload {
-	p := &payload{c: c, b: b, socket: socket, report: report, own: Capabilities(), lastCap: lastCap()}
+func newPayload(c *Container, b *builder, supervisor, socket, report int, order [2]int) *payload {
+	p := &payload{c: c, b: b, socket: socket, report: report, order: order, own: Capabilities(), lastCap: lastCap()}
 	p.sys("close", none, unix.SYS_CLOSE, supervisor) // so that its end is noticed, even this early
 	if c.Users != nil {
 		p.ask("get user IDs")
@@ -347,7 +348,11 @@ func (p *payload) last() {
 	if dir == "" {
 		dir = "/"
 	}
-	p.sys("Failed to change to specified working directory "+dir, none, unix.SYS_CHDIR, dir)
+	// Not through a link to what is open, which may be outside (CVE-2024-21626).
+	about, fd := "Failed to change to specified working directory "+dir, p.reg()
+	how := unix.OpenHow{Flags: unix.O_PATH | unix.O_DIRECTORY | unix.O_CLOEXEC, Resolve: unix.RESOLVE_NO_MAGICLINKS}
+	p.sys(about, fd, unix.SYS_OPENAT2, unix.AT_FDCWD, dir, address(&p.program, &how), unsafe.Sizeof(how))
+	p.sys(about, none, unix.SYS_FCHDIR, fd)
 	p.sys("close descriptors", none, unix.SYS_CLOSE_RANGE, p.given, uint64(^uint32(0)), unix.CLOSE_RANGE_CLOEXEC)
 	p.sys("unblock signals", none, unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, address(&p.program, &unblocked), nil, 8)
 	if p.c.Process.Stub {
@@ -376,8 +381,13 @@ func (p *payload) stub() {
 	if runtime.GOARCH == "s390x" {
 		args[0], args[1] = args[1], args[0]
 	}
+	p.sys("hide what is of the caller", none, unix.SYS_PRCTL, unix.PR_SET_DUMPABLE, 0, 0, 0, 0)
 	p.sys("fork", none, unix.SYS_CLONE, args[:]...).forks = 1
 	p.sys("start the stub", none, unix.SYS_EXECVEAT, int(p.b.stub.Fd()), "", p.texts([]string{StubName}), env, unix.AT_EMPTY_PATH)
+	// Until the stub is executed its memory is a copy of the supervisor's, with the caller's environment, which the payload is not to see.
+	var buf [1]byte
+	p.sys("wait for the stub", none, unix.SYS_CLOSE, p.order[1])
+	p.sys("wait for the stub", none, unix.SYS_READ, p.order[0], address(&p.program, &buf), 1).want = 0
 	p.sys("make a session", none, unix.SYS_SETSID)
 	if p.c.Console {
 		p.sys("take the terminal", none, unix.SYS_IOCTL, 0, unix.TIOCSCTTY, 0)

@@ -208,7 +208,7 @@ func (c *Container) launch(b *builder, r *Running, h Hooks) error {
 	if err := unix.SetsockoptInt(pair[0], unix.SOL_SOCKET, unix.SO_PASSCRED, 1); err != nil {
 		return err
 	}
-	var report, status [2]int
+	var report, status, order [2]int
 	if err := unix.Pipe2(report[:], unix.O_CLOEXEC); err != nil {
 		return err
 	}
@@ -218,12 +218,18 @@ func (c *Container) launch(b *builder, r *Running, h Hooks) error {
 	if err := unix.Pipe2(status[:], unix.O_CLOEXEC); err != nil {
 		return err
 	}
+	if c.Process.Stub {
+		if err := unix.Pipe2(order[:], unix.O_CLOEXEC); err != nil {
+			return err
+		}
+		theirs = append(theirs, order[0], order[1])
+	}
 	theirs = append(theirs, status[1])
 	if err := unix.SetNonblock(status[0], true); err != nil { // so that no thread waits for it
 		return err
 	}
 	r.status = os.NewFile(uintptr(status[0]), "status")
-	p := newPayload(c, b, pair[0], pair[1], report[1])
+	p := newPayload(c, b, pair[0], pair[1], report[1], order)
 	g := guardian{payload: &p.program, namespaces: c.namespaces(), report: uintptr(report[1]), status: uintptr(status[1])}
 	g.stray = c.strays(status[1])
 	old := allSignals()
