@@ -18,7 +18,7 @@ test:
 
 # More random trees against the real systemctl (from SEED on), and the Go fuzz targets.
 fuzz:
-	CTL_FUZZTIME=$(FUZZTIME) CTL_SEED=$(SEED) $(GO) test -timeout 0 -count 1 -v -run TestRandom ./internal/difftest
+	CTL_FUZZTIME=$(FUZZTIME) CTL_SEED=$(SEED) $(GO) test -timeout 0 -count 1 -v -run TestRandom ./internal/difftest ./internal/managertest
 	for p in $$($(GO) list ./...); do for f in $$($(GO) test -list ^Fuzz $$p | grep ^Fuzz); do $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime 20s $$p || exit 1; done; done
 
 bench: all
