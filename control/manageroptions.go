@@ -14,7 +14,7 @@ import (
 
 // The options of verbs that need a manager: what is wrong with a value is said at once.
 
-func setJobMode(c *Call, v string) error          { c.Opt.JobMode = v; return nil }
+func setJobMode(c *Call, v string) error          { c.Opt.JobMode = &v; return nil }
 func setModeFail(c *Call, _ string) error         { return setJobMode(c, "fail") }
 func setModeIrreversible(c *Call, _ string) error { return setJobMode(c, "replace-irreversibly") }
 func setModeIgnoreDependencies(c *Call, _ string) error {

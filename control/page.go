@@ -46,10 +46,11 @@ func (c *Call) pager() []string {
 }
 
 // securePager tells whether the pager must not give its user more rights than they have: SYSTEMD_PAGERSECURE says so,
-// or the session that we run in is not that of the user whose rights we have.
+// or something that is not understood, or the session that we run in is not that of the user whose rights we have.
 func (c *Call) securePager() bool {
-	if secure, ok := unit.Boolean(c.Getenv("SYSTEMD_PAGERSECURE")); ok {
-		return secure
+	if v, set := c.env.LookUp("SYSTEMD_PAGERSECURE"); set {
+		secure, ok := unit.Boolean(v)
+		return secure || !ok
 	}
 	groups, err := os.ReadFile("/proc/self/cgroup")
 	return err != nil || !strings.Contains(string(groups), "/user-"+strconv.Itoa(os.Geteuid())+".slice/")
@@ -85,6 +86,11 @@ func (p *paper) print() {
 // page prints text, through a pager on a terminal.
 func (c *Call) page(text string) {
 	p := c.pager()
+	if v, set := c.env.LookUp("SYSTEMD_PAGERSECURE"); set && p != nil {
+		if _, ok := unit.Boolean(v); !ok {
+			c.Log(term.Warning, "Unable to parse $SYSTEMD_PAGERSECURE, assuming true: Invalid argument")
+		}
+	}
 	if p == nil || p[0] == "" {
 		c.Print(text)
 		return

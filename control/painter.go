@@ -15,7 +15,7 @@ type painter struct {
 
 func (c *Call) painter() painter {
 	p := painter{colors: c.colors(), utf8: c.env.UTF8()}
-	if p.colors.On() && c.env.URLs() {
+	if c.env.URLs(p.colors.On()) {
 		p.host, _ = os.Hostname()
 	}
 	return p

@@ -41,7 +41,7 @@ type Settings struct {
 	Stdin                    bool
 
 	Wait, NoBlock, Marked, ShowTransaction, Verbose bool
-	JobMode                                         string // "replace" unless told otherwise
+	JobMode                                         *string // nil for "replace"
 
 	Signal       string // as it was given, checked
 	KillWhom     string

@@ -16,7 +16,7 @@ type request struct {
 
 // requestOf is what a verb asks for; old spellings included.
 func (c *Call) requestOf(verb string) request {
-	r := request{jobType: verb, mode: c.Opt.JobMode}
+	r := request{jobType: verb, mode: "replace"}
 	switch verb {
 	case "isolate":
 		return request{"start", "isolate", ".target"}
@@ -27,8 +27,8 @@ func (c *Call) requestOf(verb string) request {
 	case "try-reload-or-restart", "force-reload", "condreload":
 		r.jobType = "reload-or-try-restart"
 	}
-	if r.mode == "" {
-		r.mode = "replace"
+	if c.Opt.JobMode != nil {
+		r.mode = *c.Opt.JobMode
 	}
 	return r
 }
@@ -114,7 +114,7 @@ func (w *waiting) do(r request, names []string) error {
 	if !w.Opt.NoBlock {
 		w.m.WatchJobs()
 	}
-	if w.Opt.Verbose && !w.Opt.NoBlock {
+	if w.Opt.Verbose {
 		stop := w.followJournal(names)
 		defer stop()
 	}

@@ -12,7 +12,7 @@ import (
 func (c *Call) announce(dir string) {
 	colors := c.env.Colors(isTerminal(os.Stdout) && isTerminal(os.Stderr))
 	link := dir
-	if colors.On() && c.env.URLs() {
+	if c.env.URLs(colors.On()) {
 		host, _ := os.Hostname()
 		link = term.FileLink(host, dir, dir)
 	}

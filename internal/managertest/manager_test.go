@@ -69,7 +69,7 @@ var volatile = [...]struct {
 	{regexp.MustCompile(`(Main PID: |Process: |(Control|Cntrl) PID: |Job: |TIME\S*; |TIME\S* UTC; |@TIME; )[0-9]+`), "${1}N"},
 	{regexp.MustCompile(`N(min|s|ms|us|h)( [0-9]+(min|s|ms|us|h))? (ago|left)`), "SPAN $4"},
 	{regexp.MustCompile(`(Invocation: )[0-9a-f]{32}`), "${1}ID"},
-	{regexp.MustCompile(`((CPU|Duration): )[0-9.]+(ms|s|us)`), "${1}SPAN"},
+	{regexp.MustCompile(`((CPU|Duration): )([0-9]+(h|min) )*[0-9.]+(ms|s|us)`), "${1}SPAN"},
 	{regexp.MustCompile(`([├└]─(\x1b\[[0-9;:]*m)*) *[0-9]+ `), "${1}N "},
 	{regexp.MustCompile(`[A-Z][a-z]{2} [ 0-9][0-9] [0-9:]{8} `), "STAMP "},
 	{regexp.MustCompile(`([a-z-]+)\[[0-9]+\]: `), "$1[N]: "},

@@ -22,24 +22,25 @@ type scene struct {
 	lines   []string
 }
 
-// TestRandom has both programs do the same random things, for CTL_FUZZTIME; CTL_SEED is the first seed. What is found
-// belongs into the lists of testdata.
+// TestRandom has both programs do the same random things. CTL_SEED is the first seed, CTL_SEQUENCES how many; CTL_FUZZTIME
+// runs for a time instead. What is found belongs into the lists of testdata.
 func TestRandom(t *testing.T) {
-	limit, err := time.ParseDuration(os.Getenv("CTL_FUZZTIME"))
-	if err != nil {
-		t.Skip("make fuzz runs it")
+	seed, count := number("CTL_SEED", 1), number("CTL_SEQUENCES", 25)
+	until := time.Now().Add(time.Hour)
+	if d, err := time.ParseDuration(os.Getenv("CTL_FUZZTIME")); err == nil {
+		until = time.Now().Add(d)
+		count = 1 << 40
+		if os.Getenv("CTL_SEED") == "" {
+			seed = uint64(time.Now().UnixNano() & 0xffffffff)
+		}
 	}
-	seed := uint64(time.Now().UnixNano() & 0xffffffff)
-	if n, err := strconv.ParseUint(os.Getenv("CTL_SEED"), 0, 64); err == nil {
-		seed = n
-	}
+	t.Logf("from seed %d on", seed)
 	m := oracle.Boot(t, "testdata/files")
 	m.Shell(t, units)
-	until := time.Now().Add(limit)
-	count, failures := 0, 0
-	for ; time.Now().Before(until) && failures < 10; seed++ {
+	lines, failures := 0, 0
+	for last := seed + count; seed < last && time.Now().Before(until) && failures < 10; seed++ {
 		s := newScene(seed)
-		count += len(s.lines)
+		lines += len(s.lines)
 		if s.differs(t, m) == "" {
 			continue
 		}
@@ -49,7 +50,15 @@ func TestRandom(t *testing.T) {
 			t.Errorf("seed %d, %v, %d columns, %q: - the reference, + ctl\n%s", seed, s.env, s.columns, s.lines, d)
 		}
 	}
-	t.Logf("up to seed %d, %d command lines", seed, count)
+	t.Logf("up to seed %d, %d command lines", seed, lines)
+}
+
+// number is the number that a variable has.
+func number(name string, otherwise uint64) uint64 {
+	if n, err := strconv.ParseUint(os.Getenv(name), 0, 64); err == nil {
+		return n
+	}
+	return otherwise
 }
 
 // units gives the units states that stay; those that scenes change have the one of again.

@@ -71,12 +71,12 @@ func (e Env) Emoji() bool {
 	return e.UTF8() && !e.Dumb() && e.Getenv("TERM") != "linux"
 }
 
-// URLs tells whether a terminal that has colours is given links.
-func (e Env) URLs() bool {
+// URLs tells whether text has links: if that is wanted, or on a terminal that has colours.
+func (e Env) URLs(colors bool) bool {
 	if b, ok := unit.Boolean(e.Getenv("SYSTEMD_URLIFY")); ok {
 		return b
 	}
-	return !e.Dumb()
+	return colors && !e.Dumb()
 }
 
 // FileLink makes text a link to a file of a host; a path that is not ASCII is none.
