@@ -9,6 +9,7 @@ import (
 	"ctl/internal/cli"
 	"ctl/internal/clock"
 	"ctl/internal/term"
+	"ctl/internal/unit"
 )
 
 // A person is what systemctl is under one of the old names: halt, poweroff, reboot, shutdown.
@@ -270,7 +271,7 @@ func shutdownTime(s string, now time.Time) uint64 {
 		}
 		return uint64(at.UnixMicro())
 	}
-	n, _ := number(strings.TrimPrefix(s, "+"))
+	n, _ := unit.Integer(strings.TrimPrefix(s, "+"))
 	return uint64(now.UnixMicro()) + uint64(n)*clock.Minute
 }
 
@@ -282,12 +283,12 @@ func isShutdownTime(s string) bool {
 	if h, m, ok := strings.Cut(s, ":"); ok {
 		return partOfTime(h, 24) && partOfTime(m, 60)
 	}
-	n, ok := number(strings.TrimPrefix(s, "+"))
+	n, ok := unit.Integer(strings.TrimPrefix(s, "+"))
 	return ok && n >= 0
 }
 
 // partOfTime tells whether s is a number below limit; nothing is zero.
 func partOfTime(s string, limit int64) bool {
-	n, ok := number(strings.TrimPrefix(strings.TrimLeft(s, "0"), "+"))
+	n, ok := unit.Integer(strings.TrimPrefix(strings.TrimLeft(s, "0"), "+"))
 	return strings.Trim(s, "0") == "" || ok && n >= 0 && n < limit
 }

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strconv"
 
+	"ctl/control/assign"
 	"ctl/control/manager"
 )
 
@@ -75,30 +76,8 @@ func endedText(code, status int32) string {
 		return text + "signal=" + signalName(status)
 	}
 	text += "status=" + strconv.Itoa(int(status))
-	if name := statusName(status); name != "" {
+	if name := assign.StatusName(status); name != "" {
 		text += "/" + name
 	}
 	return text
-}
-
-// statusName is the name of an exit status of the C library or of the manager's own, systemd.exec(5), or "".
-func statusName(status int32) string {
-	names := [...]string{"CHDIR", "NICE", "FDS", "EXEC", "MEMORY", "LIMITS", "OOM_ADJUST", "SIGNAL_MASK", "STDIN", "STDOUT", // 200
-		"CHROOT", "IOPRIO", "TIMERSLACK", "SECUREBITS", "SETSCHEDULER", "CPUAFFINITY", "GROUP", "USER", "CAPABILITIES", "CGROUP", // 210
-		"SETSID", "CONFIRM", "STDERR", "", "PAM", "NETWORK", "NAMESPACE", "NO_NEW_PRIVILEGES", "SECCOMP", "SELINUX_CONTEXT", // 220
-		"PERSONALITY", "APPARMOR", "ADDRESS_FAMILIES", "RUNTIME_DIRECTORY", "", "CHOWN", "SMACK_PROCESS_LABEL", "KEYRING", // 230
-		"STATE_DIRECTORY", "CACHE_DIRECTORY", "LOGS_DIRECTORY", "CONFIGURATION_DIRECTORY", "NUMA_POLICY", "CREDENTIALS", // 238
-		"BPF", "KSM", "MEMORY_THP"} // 244
-	const first = 200
-	switch {
-	case status == 0:
-		return "SUCCESS"
-	case status == 1:
-		return "FAILURE"
-	case status == 255:
-		return "EXCEPTION"
-	case status >= first && int(status) < first+len(names):
-		return names[status-first]
-	}
-	return ""
 }

@@ -1,9 +1,7 @@
 package control
 
 import (
-	"strconv"
-	"strings"
-
+	"ctl/control/assign"
 	"ctl/control/manager"
 	"ctl/internal/term"
 )
@@ -48,7 +46,7 @@ func killUnits(c *Call) error {
 func (c *Call) killCall(name string) manager.Call {
 	whom, signal := c.Opt.KillWhom, int32(15)
 	if c.Opt.Signal != "" {
-		signal = signalNumber(c.Opt.Signal)
+		signal = assign.SignalNumber(c.Opt.Signal)
 	}
 	switch {
 	case c.Opt.KillSubgroup != "":
@@ -63,23 +61,4 @@ func (c *Call) killCall(name string) manager.Call {
 		return manager.Method("QueueSignalUnit", name, whom, signal, c.Opt.KillValueIs)
 	}
 	return manager.Method("KillUnit", name, whom, signal)
-}
-
-// signalNumber is the number of a signal that isSignal has found to be one.
-func signalNumber(v string) int32 {
-	if n, ok := number(v); ok {
-		return int32(n)
-	}
-	name := strings.TrimPrefix(v, "SIG")
-	for i, s := range signalNames {
-		if s == name {
-			return int32(i + 1)
-		}
-	}
-	base, sign, rest := int64(sigRTMin), int64(1), strings.TrimPrefix(name, "RTMIN")
-	if strings.HasPrefix(name, "RTMAX") {
-		base, sign, rest = sigRTMax, -1, strings.TrimPrefix(name, "RTMAX")
-	}
-	n, _ := strconv.ParseInt(strings.TrimLeft(rest, "+-"), 10, 32) // none is 0
-	return int32(base + sign*n)
 }

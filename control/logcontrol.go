@@ -4,14 +4,12 @@ import (
 	"strconv"
 	"strings"
 
+	"ctl/control/assign"
 	"ctl/control/manager"
 	"ctl/internal/cli"
 	"ctl/internal/term"
 	"ctl/internal/unit"
 )
-
-// logLevels are the names of syslog(3)'s levels, from 0 on.
-var logLevels = [...]string{"emerg", "alert", "crit", "err", "warning", "notice", "info", "debug"}
 
 // managerLog shows or sets how much the manager logs, or where.
 func managerLog(c *Call) error {
@@ -82,7 +80,7 @@ func (c *Call) logControl(m *manager.Conn, bus, what string, operands []string) 
 
 // logLevel is the name of a level given by name or number.
 func logLevel(s string) (string, bool) {
-	for i, name := range logLevels {
+	for i, name := range assign.LogLevels {
 		if s == name || s == strconv.Itoa(i) {
 			return name, true
 		}

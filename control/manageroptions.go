@@ -3,10 +3,10 @@ package control
 import (
 	"errors"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
+	"ctl/control/assign"
 	"ctl/internal/cli"
 	"ctl/internal/clock"
 	"ctl/internal/unit"
@@ -36,7 +36,7 @@ func setNoAskPassword(c *Call, _ string) error  { c.Opt.NoAskPassword = true; re
 func setIgnoreInhibitors(c *Call, _ string) error { c.Opt.Inhibitors = No; return nil }
 
 func setLines(c *Call, v string) error {
-	n, ok := number(strings.TrimPrefix(v, "+"))
+	n, ok := unit.Integer(strings.TrimPrefix(v, "+"))
 	if !ok || n < 0 || n > 1<<32-1 {
 		return cli.Usage("Failed to parse lines '" + v + "'")
 	}
@@ -65,7 +65,7 @@ func setKillValue(c *Call, v string) error {
 	if v == "" {
 		return Failure{"parse signal queue value", cli.Usage("Invalid argument")}
 	}
-	n, ok := number(v)
+	n, ok := unit.Integer(v)
 	if !ok || n < -1<<31 || n > 1<<31-1 {
 		return cli.Usage("Unable to parse signal queue value: " + v)
 	}
@@ -111,46 +111,11 @@ func setSignal(c *Call, v string) error {
 		c.Print(signalList(v == "list"))
 		return Exit(0)
 	}
-	if !isSignal(v) {
+	if !assign.IsSignal(v) {
 		return cli.Usage("Failed to parse signal string \"" + v + "\".")
 	}
 	c.Opt.Signal = v
 	return nil
-}
-
-// signalNames are the signals 1 to 31, signal(7); the real-time signals follow at 34.
-var signalNames = [...]string{"HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "BUS", "FPE", "KILL", "USR1", "SEGV", "USR2",
-	"PIPE", "ALRM", "TERM", "STKFLT", "CHLD", "CONT", "STOP", "TSTP", "TTIN", "TTOU", "URG", "XCPU", "XFSZ", "VTALRM",
-	"PROF", "WINCH", "IO", "PWR", "SYS"}
-
-const (
-	sigRTMin = 34
-	sigRTMax = 64
-)
-
-func isSignal(v string) bool {
-	if n, ok := number(v); ok {
-		return n >= 1 && n <= sigRTMax
-	}
-	name := strings.TrimPrefix(v, "SIG")
-	for _, s := range signalNames {
-		if s == name {
-			return true
-		}
-	}
-	switch name {
-	case "RTMIN", "RTMAX":
-		return true
-	}
-	if n, ok := strings.CutPrefix(name, "RTMIN+"); ok {
-		k, err := strconv.Atoi(n)
-		return err == nil && k >= 0 && k <= sigRTMax-sigRTMin
-	}
-	if n, ok := strings.CutPrefix(name, "RTMAX-"); ok {
-		k, err := strconv.Atoi(n)
-		return err == nil && k >= 0 && k <= sigRTMax-sigRTMin
-	}
-	return false
 }
 
 // errWhen ends the reading of options: a planned shutdown is asked for or called off, whatever follows.

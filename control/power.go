@@ -308,7 +308,7 @@ func exit(c *Call) error {
 	}
 	code := -1
 	if len(c.Args) > 0 {
-		n, ok := number(c.Args[0])
+		n, ok := unit.Integer(c.Args[0])
 		if !ok || n < 0 || n > 255 {
 			return cli.Usage("Invalid exit code.")
 		}

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"ctl/control/assign"
 	"ctl/control/manager"
 	"ctl/internal/clock"
 )
@@ -82,18 +83,15 @@ func yesNo(b bool) string {
 	return "no"
 }
 
-// numaPolicies are the ways of taking memory from nodes, set_mempolicy(2).
-var numaPolicies = [...]string{"default", "preferred", "bind", "interleave", "local", "preferred-many", "weighted-interleave"}
-
 func int32Text(name string, v int32) ([]string, shape) {
 	switch {
 	case strings.HasSuffix(name, "ActionExitStatus") && (v < 0 || v > 255):
 		return []string{"[not set]"}, unset
 	case name == "NUMAPolicy":
-		if v < 0 || int(v) >= len(numaPolicies) {
+		if v < 0 || int(v) >= len(assign.NUMAPolicies) {
 			return []string{"n/a"}, single
 		}
-		return []string{numaPolicies[v]}, single
+		return []string{assign.NUMAPolicies[v]}, single
 	}
 	return []string{strconv.Itoa(int(v))}, single
 }
@@ -154,21 +152,14 @@ func unsetNumber(name string) string {
 	return strconv.FormatUint(math.MaxUint64, 10)
 }
 
-// namespaceKinds are the kinds of namespaces with their flags of clone(2).
-var namespaceKinds = [...]struct {
-	flag uint64
-	name string
-}{{0x02000000, "cgroup"}, {0x08000000, "ipc"}, {0x40000000, "net"}, {0x00020000, "mnt"}, {0x20000000, "pid"},
-	{0x10000000, "user"}, {0x04000000, "uts"}, {0x00000080, "time"}}
-
 // namespacesText names the kinds of namespaces that are allowed, by the flags of clone(2).
 func namespacesText(v uint64) string {
 	all := uint64(0)
 	var names []string
-	for _, k := range namespaceKinds {
-		all |= k.flag
-		if v&k.flag != 0 {
-			names = append(names, k.name)
+	for _, k := range assign.NamespaceKinds {
+		all |= k.Flag
+		if v&k.Flag != 0 {
+			names = append(names, k.Name)
 		}
 	}
 	switch v & all {
@@ -194,17 +185,10 @@ func propagationText(v uint64) string {
 	return ""
 }
 
-// capabilityNames are those of capabilities(7), by number.
-var capabilityNames = [...]string{"chown", "dac_override", "dac_read_search", "fowner", "fsetid", "kill", "setgid", "setuid", "setpcap",
-	"linux_immutable", "net_bind_service", "net_broadcast", "net_admin", "net_raw", "ipc_lock", "ipc_owner", "sys_module",
-	"sys_rawio", "sys_chroot", "sys_ptrace", "sys_pacct", "sys_admin", "sys_boot", "sys_nice", "sys_resource", "sys_time",
-	"sys_tty_config", "mknod", "lease", "audit_write", "audit_control", "setfcap", "mac_override", "mac_admin", "syslog",
-	"wake_alarm", "block_suspend", "audit_read", "perfmon", "bpf", "checkpoint_restore"}
-
 // capabilitiesText names the capabilities of a set, capabilities(7).
 func capabilitiesText(set uint64) string {
 	var l []string
-	for i, n := range capabilityNames {
+	for i, n := range assign.CapabilityNames {
 		if set>>i&1 != 0 {
 			l = append(l, "cap_"+n)
 		}
@@ -333,10 +317,10 @@ func exitStatusText(codes, signals []int32) string {
 // signalName is the name of a signal without SIG, or its number.
 func signalName(n int32) string {
 	switch {
-	case n > 0 && int(n) <= len(signalNames):
-		return signalNames[n-1]
-	case n >= sigRTMin && n <= sigRTMax:
-		return "RTMIN+" + strconv.Itoa(int(n)-sigRTMin)
+	case n > 0 && int(n) <= len(assign.SignalNames):
+		return assign.SignalNames[n-1]
+	case n >= assign.RTMin && n <= assign.RTMax:
+		return "RTMIN+" + strconv.Itoa(int(n)-assign.RTMin)
 	}
 	return strconv.Itoa(int(n))
 }

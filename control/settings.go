@@ -3,7 +3,6 @@ package control
 import (
 	"errors"
 	"slices"
-	"strconv"
 	"strings"
 
 	"ctl/enable"
@@ -329,11 +328,4 @@ func setDot(c *Call, v string) error {
 	c.Log(term.Notice, "Hint: to specify units starting with a dash, use \"--\":\n"+
 		"      "+base(c.Name)+" [OPTIONS…] COMMAND -- -."+v+" …")
 	return Exit(1)
-}
-
-// number reads an integer as systemd does: decimal, or with 0x, 0o, 0b.
-func number(s string) (int64, bool) {
-	s = strings.TrimLeft(s, " \t\n\r")
-	n, err := strconv.ParseInt(s, 0, 64)
-	return n, err == nil && !strings.Contains(s, "_")
 }

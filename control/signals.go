@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"ctl/control/assign"
 )
 
 // signalList is the list of signals, as a table with numbers or by name alone.
@@ -22,14 +24,14 @@ func signalList(table bool) string {
 	if !table {
 		b.WriteString("0\n")
 	}
-	for i, s := range signalNames {
+	for i, s := range assign.SignalNames {
 		line(i+1, s)
 	}
-	for n := len(signalNames) + 1; n < sigRTMin; n++ {
+	for n := len(assign.SignalNames) + 1; n < assign.RTMin; n++ {
 		line(n, strconv.Itoa(n)) // the C library keeps these for itself
 	}
-	for n := sigRTMin; n <= sigRTMax; n++ {
-		line(n, "RTMIN+"+strconv.Itoa(n-sigRTMin))
+	for n := assign.RTMin; n <= assign.RTMax; n++ {
+		line(n, "RTMIN+"+strconv.Itoa(n-assign.RTMin))
 	}
 	return b.String()
 }

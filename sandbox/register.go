@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"ctl/control/assign"
 	"ctl/control/manager"
 	"ctl/internal/cli"
 	"ctl/sandbox/container"
@@ -180,7 +181,8 @@ func (r *registration) properties(pid int, controller string) ([]manager.Assignm
 	if o.start == startBoot {
 		l = append(l, manager.Assignment{Name: "CoredumpReceive", Value: true})
 	}
-	return l, nil
+	more, err := assign.Read(o.machine+".scope", o.properties, r.c.say)
+	return append(l, more...), err
 }
 
 // close makes the container unknown again.

@@ -58,6 +58,7 @@ func sources(t *testing.T) []source {
 var floors = [][]string{
 	{"cmd/ctl", "internal/demo", "internal/bench", "internal/difftest", "internal/managertest", "internal/spawntest/probe", "internal/spawnguard/attack", "internal/house", "sandbox/seccomp/gen"},
 	{"control", "sandbox", "internal/oracle", "testdata"},
+	{"control/assign"},
 	{"control/manager", "enable", "sandbox/container", "sandbox/copytree"},
 	{"detect", "sandbox/console", "sandbox/lock", "sandbox/netlink", "sandbox/seccomp"},
 	{"internal/cli"},

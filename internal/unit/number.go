@@ -116,3 +116,10 @@ func Parsed[T int64 | uint64](n T, err error) (T, error) {
 	}
 	return n, nil
 }
+
+// Integer reads an integer as systemd does: decimal, or with 0x, 0o, 0b.
+func Integer(s string) (int64, bool) {
+	s = strings.TrimLeft(s, " \t\n\r")
+	n, err := strconv.ParseInt(s, 0, 64)
+	return n, err == nil && !strings.Contains(s, "_")
+}

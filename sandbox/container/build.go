@@ -478,10 +478,8 @@ func (b *builder) bindFrom(from int, s *Step) error {
 		return err
 	}
 	defer unix.Close(fd)
-	if !s.Follow { // as all mounts of this namespace do until told otherwise
-		if err := propagate(fd, unix.MS_PRIVATE); err != nil {
-			return err
-		}
+	if err := propagate(fd, s.propagation()); err != nil {
+		return err
 	}
 	if err := setAttributes(fd, s.Attr, false); err != nil {
 		return err

@@ -24,6 +24,13 @@ type Step struct {
 	Why     string // for the plan's readers
 }
 
+func (s *Step) propagation() uint64 {
+	if s.Follow {
+		return unix.MS_SLAVE
+	}
+	return unix.MS_PRIVATE
+}
+
 // Do is what a step does.
 type Do int
 

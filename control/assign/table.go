@@ -1,4 +1,4 @@
-package control
+package assign
 
 import "ctl/control/manager"
 

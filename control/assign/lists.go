@@ -1,4 +1,4 @@
-package control
+package assign
 
 import (
 	"encoding/base64"
@@ -275,8 +275,8 @@ func readStatuses(key, value string) ([]manager.Assignment, error) {
 			s.Codes = append(s.Codes, int32(n))
 		case statusNumber(w) >= 0:
 			s.Codes = append(s.Codes, statusNumber(w))
-		case isSignal(w):
-			s.Signals = append(s.Signals, signalNumber(w))
+		case IsSignal(w):
+			s.Signals = append(s.Signals, SignalNumber(w))
 		default:
 			return nil, syscall.EINVAL
 		}
@@ -294,7 +294,7 @@ func statusNumber(name string) int32 {
 		}
 	}
 	for n := range int32(256) {
-		if s := statusName(n); s == name && s != "" {
+		if s := StatusName(n); s == name && s != "" {
 			return n
 		}
 	}
@@ -358,7 +358,7 @@ func readFlags(key, value string) ([]manager.Assignment, error) {
 	case "CapabilityBoundingSet", "AmbientCapabilities":
 		for _, w := range words {
 			name := strings.ToLower(w)
-			set |= flagOf(strings.TrimPrefix(name, "cap_"), capabilityNames[:]...)
+			set |= flagOf(strings.TrimPrefix(name, "cap_"), CapabilityNames[:]...)
 			if n, err := strconv.ParseUint(w, 10, 6); err == nil {
 				set |= 1 << n
 			}
@@ -402,9 +402,9 @@ func coredumpFilter(words []string) (uint64, error) {
 // namespaces reads the kinds that are allowed. Restricted is the contrary of delegated.
 func namespaces(key, value string, words []string, inverted bool) (uint64, error) {
 	all := uint64(0)
-	for _, k := range namespaceKinds {
-		if key == "RestrictNamespaces" || k.name != "user" {
-			all |= k.flag
+	for _, k := range NamespaceKinds {
+		if key == "RestrictNamespaces" || k.Name != "user" {
+			all |= k.Flag
 		}
 	}
 	if b, ok := unit.Boolean(value); ok {
@@ -416,9 +416,9 @@ func namespaces(key, value string, words []string, inverted bool) (uint64, error
 	set := uint64(0)
 	for _, w := range words {
 		flag := uint64(0)
-		for _, k := range namespaceKinds {
-			if k.name == w {
-				flag = k.flag
+		for _, k := range NamespaceKinds {
+			if k.Name == w {
+				flag = k.Flag
 			}
 		}
 		if flag == 0 {

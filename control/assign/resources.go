@@ -1,4 +1,4 @@
-package control
+package assign
 
 import (
 	"math"
@@ -238,7 +238,7 @@ func prefixes(s string) (any, error) {
 	for _, w := range words {
 		p, err := prefix(w)
 		if err != nil {
-			return nil, cli.Usage(Failure{"parse IP address prefix '" + w + "'", err}.Error())
+			return nil, cli.Usage("Failed to parse IP address prefix '" + w + "': " + strerror(err))
 		}
 		l = append(l, p)
 	}
