@@ -13,6 +13,7 @@ import (
 	"ctl/control/assign"
 	"ctl/control/manager"
 	"ctl/internal/cli"
+	"ctl/internal/term"
 	"ctl/sandbox/container"
 )
 
@@ -37,8 +38,12 @@ func (c *Call) register(d *container.Container) (*registration, error) {
 	if o.keepUnit && o.register == no {
 		return r, nil
 	}
-	asked := o.register == yes || !o.keepUnit && (o.slice != "" || len(o.properties) > 0)
+	settings := !o.keepUnit && (o.slice != "" || len(o.properties) > 0)
+	asked := o.register == yes || settings && o.register != no
 	if !asked && !managed() {
+		if settings { // programs that do without a manager give them all the same
+			c.say(term.Notice, noEffect)
+		}
 		return r, nil
 	}
 	bus, err := manager.Dial(manager.Target{Full: true, Getenv: os.Getenv})

@@ -51,6 +51,8 @@ func (c *Call) noteFamilies() {
 	}
 }
 
+const noEffect = "Machine and scope registration turned off, --slice= and --property= settings will have no effect."
+
 // verify refuses what does not go together, and decides what follows from what was asked for.
 func (c *Call) verify() error {
 	o := &c.Opt
@@ -107,7 +109,7 @@ func (c *Call) verify() error {
 		return cli.Usage("AmbientCapability= does not support the value all.")
 	}
 	if o.keepUnit && o.register == no && (o.slice != "" || len(o.properties) > 0) {
-		c.say(term.Notice, "Machine and scope registration turned off, --slice= and --property= settings will have no effect.")
+		c.say(term.Notice, noEffect)
 	}
 	if o.users == usersManaged {
 		return cli.Usage("Failed to connect to nsresourced: No such file or directory")
