@@ -1,0 +1,49 @@
+package spawntest
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"ctl/internal/oracle"
+)
+
+// registeredTree is what the containers are made of.
+const registeredTree = `mkdir -p /run/inner/upper /run/inner/work /inner /ctl/n
+mount -t overlay -o lowerdir=/,upperdir=/run/inner/upper,workdir=/run/inner/work inner /inner
+rm -f /inner/etc/machine-id
+ln -s ../systemctl /ctl/n/systemd-nspawn
+systemctl start dbus systemd-machined`
+
+// registered starts containers that the machine's managers know, looks at them, and ends them from outside. $S is the program.
+const registered = `N="$S -q --restrict-address-families= -D /inner -M foo --console=passive"
+run() { $N "$@" 2>/run/err & p=$!; until machinectl show foo >/dev/null 2>&1 && grep -q payload /proc/$(machinectl show -p Leader --value foo)/cgroup; do kill -0 $p || break; sleep 0.05; done; }
+over() { wait $p; echo "exit $?"; cat /run/err; systemctl show -p LoadState foo.scope; machinectl list --no-legend; ls /run/systemd/nspawn/propagate; }
+run --slice=my-own.slice --property=MemoryMax=500M --bind=/dev/null sleep 1000
+machinectl list --no-legend
+systemctl show -p Slice,MemoryMax,Description,Delegate,CollectMode,DevicePolicy,DeviceAllow,KillMode,KillSignal,ControlGroup,Transient foo.scope
+cat /proc/$(machinectl show -p Leader --value foo)/cgroup | tail -1
+mkdir -p /run/shown; touch /run/shown/hello
+machinectl bind --mkdir foo /run/shown /mnt/shown; ls /proc/$(machinectl show -p Leader --value foo)/root/mnt/shown
+machinectl terminate foo; over
+run --kill-signal=SIGKILL sleep 1000; systemctl stop foo.scope; over
+$N --property=Foo=bar true 2>&1; echo $?
+$N --property=MemoryMax=x true 2>&1; echo $?
+$N --register=no sh -c 'exit 3'; echo $?`
+
+// TestRegistered compares scopes and machines on a booted machine.
+func TestRegistered(t *testing.T) {
+	tree, err := oracle.PlacesTree()
+	oracle.Require(t, err)
+	m := oracle.BootTree(t, tree, "")
+	m.Shell(t, registeredTree)
+	want := m.Run(t, "S=/usr/bin/systemd-nspawn\n"+registered)
+	got := m.Run(t, "S=/ctl/n/systemd-nspawn\n"+registered)
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("- the reference, + ctl\n%s", d)
+	}
+	if !strings.Contains(want.Stdout, "hello") || !strings.Contains(want.Stdout, "termination requested") {
+		t.Errorf("it did not come to pass: %+v", want)
+	}
+}
