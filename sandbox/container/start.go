@@ -275,7 +275,7 @@ func (c *Container) accompany(socket int, r *Running, h Hooks) error {
 	}
 	r.Process = os.NewFile(uintptr(fd), "process")
 	if c.Users != nil {
-		if err := writeMaps(pid, c.Users.spans(), c.Users.spans()); err != nil {
+		if err := writeMaps(pid, c.Users.within("uid_map"), c.Users.within("gid_map")); err != nil {
 			return fmt.Errorf("give user IDs: %w", err)
 		}
 		if err := answer(socket); err != nil {

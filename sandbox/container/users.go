@@ -99,6 +99,29 @@ func writeMaps(pid int, uids, gids []idSpan) error {
 // spans are the container's IDs.
 func (u *UserMap) spans() []idSpan { return []idSpan{{0, u.Base, u.Range}} }
 
+// within are the container's IDs in the pieces that our own user namespace has them in, for no span may be part of two.
+func (u *UserMap) within(file string) []idSpan {
+	data, err := os.ReadFile("/proc/self/" + file)
+	if err != nil || u.Base != 0 {
+		return u.spans()
+	}
+	var l []idSpan
+	n := uint32(0)
+	for line := range strings.Lines(string(data)) {
+		var s idSpan
+		if _, err := fmt.Sscan(line, &s.inside, &s.outside, &s.count); err != nil || s.inside != n || n >= u.Range {
+			break
+		}
+		s.outside, s.count = n, min(s.count, u.Range-n)
+		n += s.count
+		l = append(l, s)
+	}
+	if n < u.Range {
+		return u.spans()
+	}
+	return l
+}
+
 // mapCustom gives the files of a bind mount, fd of what is open as from, the owners that were asked for.
 func (b *builder) mapCustom(m *Custom, fd, from int) error {
 	if b.c.Users == nil {
