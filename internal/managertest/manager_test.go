@@ -72,7 +72,7 @@ var volatile = [...]struct {
 	{regexp.MustCompile(`((CPU|Duration): )([0-9]+(h|min) )*[0-9.]+(ms|s|us)`), "${1}SPAN"},
 	{regexp.MustCompile(`([├└]─(\x1b\[[0-9;:]*m)*) *[0-9]+ `), "${1}N "},
 	{regexp.MustCompile(`[A-Z][a-z]{2} [ 0-9][0-9] [0-9:]{8} `), "STAMP "},
-	{regexp.MustCompile(`([a-z-]+)\[[0-9]+\]: `), "$1[N]: "},
+	{regexp.MustCompile(`([a-z-]+\)?)\[[0-9]+\]: `), "$1[N]: "},
 	{regexp.MustCompile(`(/usr/bin|/ctl)/systemctl`), "systemctl"},
 	{regexp.MustCompile(`("jobs":)[0-9]+|((?:running|degraded)(?:\x1b\[0m)? +[0-9]+ +)[0-9]+`), "${1}${2}N"},
 	{regexp.MustCompile(`--deserialize=[0-9]+`), "--deserialize=N"},
