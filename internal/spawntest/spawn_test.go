@@ -239,6 +239,8 @@ var volatile = [...]struct {
 	// Messages about the tree name paths in it, deviation 53.
 	{regexp.MustCompile(`(?m)^(Failed to (bind )?mount /etc/(localtime|resolv\.conf))[ ,:].*`), "$1"},
 	{regexp.MustCompile(`(?m)^Failed to bind mount`), "Failed to mount"},
+	{regexp.MustCompile(`(?m)^Failed to copy \S+ to \S*/etc/resolv\.conf`), "Failed to copy"},
+	{regexp.MustCompile(`(?m)^Failed to remove '?\S*?/etc/(\S+?)'?,`), "Failed to remove $1,"},
 }
 
 func settled(s string) []string {

@@ -174,7 +174,7 @@ func (b *builder) openTree() (int, error) {
 		}
 	}
 	attr := uint64(0)
-	if c.ReadOnly {
+	if c.ReadOnly && c.Volatile == VolatileNo { // what is in memory may be written
 		attr |= readOnly
 	}
 	if c.Limit.Hardened {
@@ -498,6 +498,9 @@ func (b *builder) attachOn(fd, from int, target string) error {
 	}
 	place, err := b.root.Handle(target, unix.O_PATH)
 	if errors.Is(err, unix.ENOENT) {
+		if real, e := b.root.Resolve(target, true); e == nil { // where a link leads that leads nowhere yet
+			target = real
+		}
 		err = b.in(target, func(dir int, name string) error {
 			return b.own(dir, name, writeAt(dir, name, nil, 0o644))
 		})

@@ -52,7 +52,9 @@ func ParseResolvConf(s string) (ResolvConf, bool) {
 var resolvConfFiles = [...]string{"/etc/resolv.conf", "/usr/lib/systemd/resolv.conf", "/run/systemd/resolve/resolv.conf", "/run/systemd/resolve/stub-resolv.conf"}
 
 // readOnlyTree tells whether nothing can be written to the tree's /etc.
-func (c *Container) readOnlyTree() bool { return c.ReadOnly || c.Volatile == VolatileState }
+func (c *Container) readOnlyTree() bool {
+	return c.ReadOnly && c.Volatile == VolatileNo || c.Volatile == VolatileState
+}
 
 // resolvConf gives the container a resolv.conf(5). What fails is only warned of.
 func (b *builder) resolvConf() error {
@@ -76,6 +78,9 @@ func (b *builder) resolvConf() error {
 
 // tell warns of what could not be done, unless it is to be tried again (asOwner).
 func (b *builder) tell(what string, err error) error {
+	if errors.Is(err, unix.EROFS) && b.c.readOnlyTree() {
+		return nil // as was asked for
+	}
 	if err != nil && !(errors.Is(err, unix.EOVERFLOW) && b.c.Users != nil) {
 		b.warn("%s, ignoring: %s", what, sys.Strerror(sys.Errno(err)))
 		return nil
@@ -97,7 +102,7 @@ func (b *builder) chooseResolvConf() ResolvConf {
 	if _, err := os.Stat(resolvConfFiles[3]); err == nil && stubAnswers() {
 		return choose(ResolvConfCopyStub, ResolvConfBindStub)
 	}
-	if _, err := os.Lstat(resolvConfFiles[0]); err == nil {
+	if _, err := os.Stat(resolvConfFiles[0]); err == nil {
 		return choose(ResolvConfCopyHost, ResolvConfBindHost)
 	}
 	return choose(ResolvConfDelete, ResolvConfOff)
@@ -136,7 +141,7 @@ func (b *builder) bindEtc(from, target string) error {
 		return err
 	}
 	defer unix.Close(fd)
-	return b.bindFrom(fd, &Step{Target: target, Attr: readOnly})
+	return b.bindFrom(fd, &Step{Do: HostBind, Target: target, Attr: readOnly | noSuid | noDev, Follow: true})
 }
 
 // copyEtc copies a file of the host to the tree. A link there is somebody's decision and stays, unless it is to be replaced.

@@ -92,7 +92,7 @@ func (c *Container) networkView() bool { return c.ownNetwork() || c.Writable == 
 func (c *Container) Steps() []Step {
 	var l []Step
 	add := func(s Step) { l = append(l, s) }
-	if !c.ReadOnly && c.Volatile != VolatileState {
+	if !c.readOnlyTree() {
 		l = append(l, skeleton()...)
 	}
 	if !c.NoTmp {
@@ -126,8 +126,11 @@ func skeleton() []Step {
 	for _, d := range []struct {
 		path string
 		mode uint32
-	}{{"/usr", 0o755}, {"/root", 0o750}, {"/var", 0o755}, {"/etc", 0o755}, {"/proc", 0o555}, {"/sys", 0o555}, {"/dev", 0o755}, {"/run", 0o755}, {"/tmp", 0o1777}} {
+	}{{"/usr", 0o755}, {"/root", 0o750}, {"/var", 0o755}, {"/etc", 0o755}, {"/proc", 0o555}, {"/sys", 0o555}, {"/dev", 0o555}, {"/run", 0o555}, {"/tmp", 0o755}} {
 		l = append(l, Step{Do: Directory, Target: d.path, Mode: d.mode, May: true, Why: "every tree has it"})
+	}
+	for _, name := range [...]string{"bin", "lib", "sbin"} {
+		l = append(l, Step{Do: Link, Target: "/" + name, Source: "usr/" + name, May: true, Why: "every tree has it"})
 	}
 	return l
 }

@@ -1,6 +1,7 @@
 package container
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 
@@ -34,6 +35,12 @@ func (b *builder) memory() (int, error) {
 // onlyUsr is a root directory in memory with the tree's /usr.
 func (b *builder) onlyUsr(fd, root int) (int, error) {
 	defer unix.Close(fd)
+	for _, name := range [...]string{"bin", "sbin", "lib", "lib64"} {
+		var st unix.Stat_t
+		if unix.Fstatat(fd, name, &st, unix.AT_SYMLINK_NOFOLLOW) == nil && st.Mode&unix.S_IFMT == unix.S_IFDIR {
+			return -1, errNotMerged
+		}
+	}
 	usr, err := cloneMount(fd, "usr", true)
 	if err != nil {
 		return -1, fmt.Errorf("mount /usr of %s: %w", b.c.Tree, err)
@@ -72,6 +79,10 @@ func (b *builder) onlyUsr(fd, root int) (int, error) {
 	}
 	return m, nil
 }
+
+// errNotMerged are programs outside /usr, which a root directory with nothing else would lack.
+var errNotMerged = errors.New("Sorry, --volatile=yes mode is not supported with OS images that have not merged /bin/, /sbin/, /lib/, /lib64/ into /usr/. " +
+	"Please work with your distribution and help them adopt the merged /usr scheme.")
 
 // overlaid is the tree with a layer in memory over it that takes all changes.
 func (b *builder) overlaid(fd, root int) (int, error) {
