@@ -185,7 +185,7 @@ func readNamedInteger(key, value string) ([]manager.Assignment, error) {
 			n = int32(v)
 		}
 	case "IOSchedulingClass":
-		n, err = named(value, 3, "none", "realtime", "best-effort", "idle")
+		n, err = named(value, 7, "none", "realtime", "best-effort", "idle")
 	case "IOSchedulingPriority":
 		n, err = named(value, 7)
 	case "SyslogFacility":
