@@ -110,7 +110,7 @@ func mappable(dir string) bool {
 	if unix.Statfs(dir, &fs) != nil {
 		return true
 	}
-	switch fs.Type {
+	switch uint32(fs.Type) {
 	case unix.OVERLAYFS_SUPER_MAGIC, unix.NFS_SUPER_MAGIC, unix.FUSE_SUPER_MAGIC, unix.V9FS_MAGIC, unix.SMB2_SUPER_MAGIC:
 		return false
 	}
