@@ -123,7 +123,7 @@ func (c *Conn) Outdated(names ...string) []string {
 	ask := calls
 	calls = nil
 	_ = c.Each(ask, func(i int, reply []any, err error) error {
-		if path, err := Read[ObjectPath](reply, err); err == nil {
+		if path, err := first[ObjectPath](reply, err); err == nil {
 			loaded = append(loaded, names[i])
 			calls = append(calls, Get(path, UnitInterface, "NeedDaemonReload"))
 		}
