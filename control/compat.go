@@ -121,8 +121,11 @@ func compatSwitchOffUnlessHalt(c *compatCall, _ string) error {
 	return nil
 }
 
+// compatHelp uses no pager.
 func compatHelp(c *compatCall, _ string) error {
-	c.Print(c.self.help(c.called(), c.table))
+	p := c.self
+	c.Print(c.table.Help(cli.Page{Synopsis: c.called() + " [OPTION…]" + p.operands, Abstract: p.abstract,
+		Postscript: p.postscript(), Manual: p.name + "(8)"}, c.env.Look(c.Stdout, c.Stderr, false)))
 	return Exit(0)
 }
 
@@ -130,12 +133,6 @@ func compatIntrospect(*compatCall, string) error { return errIntrospect }
 
 func (p *person) postscript() string {
 	return "This is a compatibility interface, please use the more powerful " + p.instead + " instead."
-}
-
-func (p *person) help(called string, t *cli.Table[compatCall]) string {
-	text := "> " + called + " [OPTION…]" + p.operands + "\n\n" + p.abstract + "\n" + t.Help() + "\n"
-	text += strings.Join(cli.Wrap(p.postscript(), 80), "\n")
-	return text + "\n\nSee the " + p.name + "(8) man page for details.\n"
 }
 
 // run answers as the old program would, as far as that goes without a manager.

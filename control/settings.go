@@ -104,9 +104,9 @@ func (s *Settings) check(operands []string) error {
 }
 
 func setHelp(c *Call, _ string) error {
-	name := c.called()
-	c.Print("> " + name + " [OPTION…] COMMAND …\n\nQuery or send control commands to the system manager.\n" +
-		c.table.Help() + "\nSee the systemctl(1) man page for details.\n")
+	c.page(c.table.Help(cli.Page{Synopsis: c.called() + " [OPTION…] COMMAND …",
+		Abstract: "Query or send control commands to the system manager.", Manual: "systemctl(1)"},
+		c.env.Look(c.Stdout, c.Stderr, c.pager() != nil)))
 	return Exit(0)
 }
 

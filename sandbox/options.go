@@ -7,7 +7,7 @@ var Options = [...]cli.Option[Call]{
 	{Long: "help", Short: "h", Help: "Show this help", Set: setHelp},
 	{Long: "version", Help: "Show package version", Set: setVersion},
 	{Long: "quiet", Short: "q", Help: "Do not show status information", Set: setQuiet},
-	{Long: "no-pager", Help: "Do not start a pager", Set: accept},
+	{Long: "no-pager", Help: "Do not start a pager", Set: setNoPager},
 	{Long: "settings", Arg: "BOOLEAN", Help: "Load additional settings from .nspawn file", Set: setSettings},
 	{Long: "cleanup", Help: "Clean up left-over mounts and underlying mount points used by the container", Set: setCleanup},
 	{Long: "no-ask-password", Help: "Do not prompt for password", Set: accept},

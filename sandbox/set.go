@@ -22,8 +22,13 @@ const errLater = cli.Usage("This option is not implemented yet.")
 func later(*Call, string) error { return errLater }
 
 func setHelp(c *Call, _ string) error {
-	c.print("> " + c.Name + " [OPTION…] [PATH] [ARGUMENTS…]\n\nSpawn a command or OS in a lightweight container.\n" +
-		c.table.Help() + "\nSee the systemd-nspawn(1) man page for details.\n")
+	var pager []string
+	if !c.Opt.noPager {
+		pager = c.env.Pager(os.Stdout)
+	}
+	c.env.Page(pager, c.table.Help(cli.Page{Synopsis: c.Name + " [OPTION…] [PATH] [ARGUMENTS…]",
+		Abstract: "Spawn a command or OS in a lightweight container.", Manual: "systemd-nspawn(1)"},
+		c.env.Look(os.Stdout, os.Stderr, pager != nil)), os.Stdout, os.Stderr, c.say)
 	return Exit(0)
 }
 
@@ -33,6 +38,7 @@ func setVersion(c *Call, _ string) error {
 }
 
 func setQuiet(c *Call, _ string) error   { c.Opt.quiet = true; return nil }
+func setNoPager(c *Call, _ string) error { c.Opt.noPager = true; return nil }
 func setCleanup(c *Call, _ string) error { c.Opt.cleanup = true; return nil }
 
 // boolean parses the yes or no of an option.

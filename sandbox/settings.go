@@ -12,6 +12,7 @@ import (
 type Settings struct {
 	given    given // what options said and .nspawn files may not change
 	quiet    bool
+	noPager  bool
 	cleanup  bool
 	dryRun   bool
 	format   term.JSONMode

@@ -2,52 +2,88 @@ package cli
 
 import (
 	"cmp"
+	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"ctl/internal/term"
 )
 
 // The help has names on the left and what they do on the right, in as many
-// columns as the reference's: 80 in all.
+// columns as the reference's.
 const (
-	verbsColumn = 31 // where there are verbs
-	helpWidth   = 80
-	// A verb whose name and operands take so many bytes goes on in a second line.
+	verbsColumn = 31  // where the right side begins if there are verbs
+	helpWide    = 100 // From here on each name is in one line.
+	textWidth   = 80  // the most that other text takes
+	// In less, a verb whose name and operands take so many bytes goes on in a second line.
 	helpBreak = 24
 )
 
-// Help is the list of verbs by group and of the options.
-func (t *Table[C]) Help() string {
+// A Page is what the help says besides what is in the table.
+type Page struct {
+	Synopsis   string
+	Abstract   string
+	Postscript string // a warning below the options, or ""
+	Manual     string // the manual page: "systemctl(1)"
+}
+
+// A row of the help belongs to a group.
+type helpRow struct {
+	group string
+	left  []string // one line or two
+	right string
+}
+
+// Help is the whole text of --help, with the list of verbs by group and of the options.
+func (t *Table[C]) Help(p Page, l term.Look) string {
 	var b strings.Builder
-	group := ""
-	for i := range t.Verbs {
-		v := &t.Verbs[i]
-		if v.Help == "" {
-			continue
+	b.WriteString(l.Colors.Paint(term.Grey, ">") + " " + p.Synopsis + "\n\n")
+	paragraph := func(text string, paint func(string) string) {
+		for _, line := range wrap(strings.Fields(text), min(l.Width, textWidth)) {
+			b.WriteString(paint(line) + "\n")
 		}
-		if v.Group != group {
-			group = v.Group
-			b.WriteString("\n" + group + ":\n")
-		}
-		helpRow(&b, v.usage(), v.Help, verbsColumn)
 	}
-	column := t.helpColumn()
-	group = ""
-	for i := range t.Options {
-		o := &t.Options[i]
-		if o.Help == "" {
-			continue
+	paragraph(p.Abstract, l.Colors.Emphasis)
+	rows := t.helpRows(l.Width < helpWide)
+	column := t.helpColumn(rows, l.Width)
+	for len(rows) > 0 {
+		group := rows
+		if i := slices.IndexFunc(rows, func(r helpRow) bool { return r.group != rows[0].group }); i > 0 {
+			group = rows[:i]
 		}
-		if g := cmp.Or(o.Group, "Options"); g != group {
-			group = g
-			b.WriteString("\n" + group + ":\n")
-		}
-		helpRow(&b, []string{o.usage()}, o.Help, column)
+		b.WriteString("\n" + l.Colors.Heading(group[0].group+":") + "\n")
+		writeGroup(&b, group, column, l)
+		rows = rows[len(group):]
 	}
+	if p.Postscript != "" {
+		b.WriteString("\n")
+		paragraph(p.Postscript, func(line string) string { return l.Colors.Paint(term.Red, line) })
+	}
+	manual := p.Manual + " man page"
+	if l.Links {
+		manual = term.Link("man:"+p.Manual, manual)
+	}
+	b.WriteString("\nSee the " + manual + " for details.\n")
 	return b.String()
 }
 
-// usage is the verb with its operands, in one line or two.
-func (v *Verb[C]) usage() []string {
+func (t *Table[C]) helpRows(broken bool) []helpRow {
+	var rows []helpRow
+	for i := range t.Verbs {
+		if v := &t.Verbs[i]; v.Help != "" {
+			rows = append(rows, helpRow{v.Group, v.usage(broken), v.Help})
+		}
+	}
+	for i := range t.Options {
+		if o := &t.Options[i]; o.Help != "" {
+			rows = append(rows, helpRow{cmp.Or(o.Group, "Options"), []string{o.usage()}, o.Help})
+		}
+	}
+	return rows
+}
+
+// usage is the verb with its operands, in one line or, if long ones are broken, two.
+func (v *Verb[C]) usage(broken bool) []string {
 	s := v.Name
 	if v.Args != "" {
 		s += " " + v.Args
@@ -56,7 +92,7 @@ func (v *Verb[C]) usage() []string {
 		s = "[" + s + "]"
 	}
 	lines := []string{"  " + s}
-	if len(s) >= helpBreak {
+	if broken && len(s) >= helpBreak {
 		if i := strings.LastIndexByte(s, ' '); i >= 0 {
 			lines = []string{"  " + s[:i], "    " + s[i+1:]}
 		}
@@ -84,44 +120,60 @@ func (o *Option[C]) usage() string {
 	return s
 }
 
-// helpColumn is where the right side begins: of options alone behind the longest.
-func (t *Table[C]) helpColumn() int {
-	if len(t.Verbs) > 0 {
+// helpColumn is where the right side begins: behind the longest name, or where the reference has it.
+func (t *Table[C]) helpColumn(rows []helpRow, width int) int {
+	if len(t.Verbs) > 0 && width < helpWide {
 		return verbsColumn
 	}
 	column := 0
-	for i := range t.Options {
-		if o := &t.Options[i]; o.Help != "" {
-			column = max(column, utf8.RuneCountInString(o.usage())+1)
-		}
+	for _, r := range rows {
+		column = max(column, utf8.RuneCountInString(r.left[0])+1)
 	}
 	return column
 }
 
-func helpRow(b *strings.Builder, left []string, help string, column int) {
-	right := Wrap(help, helpWidth-column)
-	for i := range max(len(left), len(right)) {
-		l, r := "", ""
-		if i < len(left) {
-			l = left[i]
+// writeGroup writes the rows of a group. Where lines may be longer than the look is wide, the right side has room for the group's longest word.
+func writeGroup(b *strings.Builder, rows []helpRow, column int, l term.Look) {
+	words := make([][]string, len(rows))
+	width := max(l.Width-column, 1)
+	for i, r := range rows {
+		words[i] = strings.Fields(r.right)
+		for j, w := range words[i] {
+			if l.Strict {
+				words[i][j] = term.Ellipsize(w, width, l.ASCII)
+			}
 		}
-		if i < len(right) {
-			r = right[i]
+	}
+	if !l.Strict {
+		for _, w := range slices.Concat(words...) {
+			width = max(width, utf8.RuneCountInString(w))
 		}
-		b.WriteString(l)
-		for range max(column-utf8.RuneCountInString(l), 0) {
-			b.WriteByte(' ')
+	}
+	for i, r := range rows {
+		right := wrap(words[i], width)
+		for j := range max(len(r.left), len(right)) {
+			left, text := "", ""
+			if j < len(r.left) {
+				left = r.left[j]
+			}
+			if j < len(right) {
+				text = right[j]
+			}
+			b.WriteString(left)
+			for range column - utf8.RuneCountInString(left) {
+				b.WriteByte(' ')
+			}
+			b.WriteString(text)
+			b.WriteByte('\n')
 		}
-		b.WriteString(r)
-		b.WriteByte('\n')
 	}
 }
 
-// Wrap breaks text into lines of at most width characters.
-func Wrap(text string, width int) []string {
+// wrap puts words into lines of at most width characters.
+func wrap(words []string, width int) []string {
 	var lines []string
 	line := ""
-	for word := range strings.FieldsSeq(text) {
+	for _, word := range words {
 		if line != "" && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > width {
 			lines = append(lines, line)
 			line = ""

@@ -67,10 +67,21 @@ func (c Colors) Paint(color, text string) string {
 
 // Heading writes text as a heading, underlined.
 func (c Colors) Heading(text string) string {
-	if !c.On() || !c.underlines {
+	switch {
+	case !c.On():
 		return text
+	case !c.underlines:
+		return text + Plain
 	}
 	return underlineRow + text + Plain
+}
+
+// Emphasis writes text in bold italics.
+func (c Colors) Emphasis(text string) string {
+	if !c.underlines {
+		return c.Paint(Bold, text)
+	}
+	return Bold + Italic + text + Plain
 }
 
 // Dumb tells whether TERM says that the terminal can do nothing, or nobody has said.
@@ -80,7 +91,7 @@ func (e Env) Dumb() bool {
 }
 
 // Colors tells how output is coloured. An explicit SYSTEMD_COLORS comes first, then
-// NO_COLOR, then TERM, then whether both streams are terminals. The console of Linux does not underline.
+// NO_COLOR, then TERM, then whether both streams are terminals. The console of Linux knows neither underlines nor italics.
 func (e Env) Colors(terminals bool) Colors {
 	d := e.depth(terminals)
 	return Colors{depth: d, underlines: d != none && e.Getenv("TERM") != "linux"}

@@ -225,7 +225,7 @@ func Ellipsize(s string, width int, ascii bool) string {
 	}
 	dots := "…"
 	if ascii {
-		dots = "..."
+		dots = "..."[:min(3, max(width, 0))]
 	}
 	keep := width - Width(dots)
 	n := 0

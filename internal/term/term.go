@@ -71,12 +71,28 @@ func (e Env) Emoji() bool {
 	return e.UTF8() && !e.Dumb() && e.Getenv("TERM") != "linux"
 }
 
-// URLs tells whether text has links: if that is wanted, or on a terminal that has colours.
+// URLs tells whether text has links: if that is wanted, or where there are colours.
 func (e Env) URLs(colors bool) bool {
 	if b, ok := unit.Boolean(e.Getenv("SYSTEMD_URLIFY")); ok {
 		return b
 	}
-	return colors && !e.Dumb()
+	return colors
+}
+
+// A Look is what text for people may look like.
+type Look struct {
+	Width  int  // in columns
+	Strict bool // nothing may be wider
+	ASCII  bool
+	Links  bool
+	Colors Colors
+}
+
+// Look is the look of what goes to out, through a pager or not. A pager shows lines of any width.
+func (e Env) Look(out, errs *os.File, paged bool) Look {
+	terminal := IsTerminal(out)
+	colors := e.Colors(terminal && IsTerminal(errs))
+	return Look{Columns(e.Getenv, out), terminal && !paged, !e.UTF8(), e.URLs(colors.On()), colors}
 }
 
 // FileLink makes text a link to a file of a host; a path that is not ASCII is none.
