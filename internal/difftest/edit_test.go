@@ -34,7 +34,7 @@ func TestEdit(t *testing.T) {
 		if err := os.WriteFile(dir+"/editor", []byte(script), 0o755); err != nil {
 			t.Fatal(err)
 		}
-		return ctl.RunOnTerminal(t, []string{"EDITOR=" + dir + "/editor", "TMPDIR=" + dir}, "--root="+root, "edit", "a", "a")
+		return ctl.RunOnTerminal(t, 80, []string{"EDITOR=" + dir + "/editor", "TMPDIR=" + dir}, "--root="+root, "edit", "a", "a")
 	}
 	content := func(p string) string {
 		data, err := os.ReadFile(p)

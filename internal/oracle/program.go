@@ -2,6 +2,7 @@ package oracle
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -57,6 +58,11 @@ func Installed(bin string) Program { return Program{Name: "ctl", argv: []string{
 // Reference is the systemctl of a tree, run through the tree's own loader.
 func Reference(tree string) Program {
 	return Program{Name: "systemctl", argv: InTree(tree, "systemctl")}
+}
+
+// Nspawn is the systemd-nspawn of a tree, run likewise.
+func Nspawn(tree string) Program {
+	return Program{Name: "systemd-nspawn", argv: InTree(tree, "systemd-nspawn"), as: "systemd-nspawn"}
 }
 
 // InTree is the command line that runs a program of a tree through the tree's own loader.
@@ -118,6 +124,17 @@ func (p Program) As(name string) Program {
 	return p
 }
 
+// named is Argv with the name that the program is called by.
+func (p Program) named(args []string) []string {
+	argv, as := p.Argv(args...), cmp.Or(p.as, "systemctl")
+	if p.Name == "ctl" {
+		argv[0] = as
+	} else if i := slices.Index(argv, "--argv0"); i > 0 {
+		argv[i+1] = as
+	}
+	return argv
+}
+
 // A Result is what a call came to.
 type Result struct {
 	Exit           int
@@ -139,17 +156,8 @@ func (p Program) Run(t testing.TB, dir string, env []string, args ...string) Res
 // RunInput is Run with a text on the standard input.
 func (p Program) RunInput(t testing.TB, dir string, env []string, input string, args ...string) Result {
 	t.Helper()
-	c := call{Path: p.argv[0], Args: p.Argv(args...), Dir: dir, Input: input,
+	c := call{Path: p.argv[0], Args: p.named(args), Dir: dir, Input: input,
 		Env: append([]string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8", "HOME=/root", "TERM=dumb"}, env...)}
-	as := p.as
-	if as == "" {
-		as = "systemctl"
-	}
-	if p.Name == "ctl" {
-		c.Args[0] = as
-	} else if i := slices.Index(c.Args, "--argv0"); i > 0 {
-		c.Args[i+1] = as
-	}
 	var r Result
 	var err error
 	if p.room != nil {

@@ -58,14 +58,15 @@ func openTerminal(columns int) (master, slave *os.File, err error) {
 	return master, slave, nil
 }
 
-// RunOnTerminal calls the program, by the name of its file, on a terminal. What comes out of it is all in Stdout.
-func (p Program) RunOnTerminal(t testing.TB, env []string, args ...string) Result {
+// RunOnTerminal calls the program on a terminal with so many columns. What comes out of it is all in Stdout.
+func (p Program) RunOnTerminal(t testing.TB, columns int, env []string, args ...string) Result {
 	t.Helper()
-	cmd := exec.Command(p.argv[0], args...)
+	cmd := exec.Command(p.argv[0])
+	cmd.Args = p.named(args)
 	cmd.Env = append([]string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8", "TERM=dumb"}, env...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	var out bytes.Buffer
-	err := onTerminal(cmd, &out, 80)
+	err := onTerminal(cmd, &out, columns)
 	if _, ended := errors.AsType[*exec.ExitError](err); err != nil && !ended {
 		t.Fatal(err)
 	}
