@@ -23,7 +23,7 @@ func TestEdit(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctl, root := oracle.Installed(dir+"/ctl"), dir+"/r"
+	ctl, root := oracle.Installed(dir+"/ctl").As("ctl"), dir+"/r"
 	file := root + etc + "a.service.d/override.conf"
 	var s scenario
 	s.file(usr+"a.service", "[Unit]\n")
