@@ -19,7 +19,6 @@ type builder struct {
 	root     *tree.Tree     // the container's root directory
 	from     map[string]int // what of the host is mounted, open by its path
 	users    int            // a user namespace for idmapped mounts, -1 if there is none
-	kmsg     *os.File       // holds /proc/kmsg open, so that who reads it waits
 	master   *os.File       // of the console
 	slave    *os.File
 	stub     *os.File // our own program

@@ -2,7 +2,6 @@ package container
 
 import (
 	"fmt"
-	"math/bits"
 	"runtime"
 	"syscall"
 	"unsafe"
@@ -273,6 +272,3 @@ func setSignals(mask uint64) {
 
 // capabilityWords are the two halves of a set of capabilities, as capset(2) takes them.
 func capabilityWords(set uint64) (low, high uint32) { return uint32(set), uint32(set >> 32) }
-
-// last is the highest bit of a set.
-func last(set uint64) int { return bits.Len64(set) - 1 }

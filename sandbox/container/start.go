@@ -328,10 +328,7 @@ func answer(socket int) error {
 
 // strays are the file descriptors that the guardian closes: all but those it holds.
 func (c *Container) strays(status int) []span {
-	held := []int{status}
-	for _, f := range c.Keep {
-		held = append(held, f)
-	}
+	held := append([]int{status}, c.Keep...)
 	slices.Sort(held)
 	var l []span
 	next := uintptr(0)

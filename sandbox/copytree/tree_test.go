@@ -108,8 +108,6 @@ func same(t testing.TB, what string, want, got map[string]string) {
 type gardener struct {
 	testing.TB
 	*rand.Rand
-	files []string // that can get more names
-	xattr bool
 }
 
 func (g *gardener) must(err error) {
