@@ -14,7 +14,7 @@ demo: all
 
 # All tests; some make a Debian tree in .cache first.
 test:
-	$(GO) test -timeout 20m ./...
+	$(GO) test -timeout 40m ./...
 
 # More random trees against the real systemctl (from SEED on), and the Go fuzz targets.
 fuzz:
