@@ -53,7 +53,7 @@ const HostDir = "/var/lib/machines"
 const hostEnv = "CTL_TEST_HOST"
 
 // hostLimit is how long a call may take.
-const hostLimit = 30 * time.Second
+const hostLimit = 60 * time.Second
 
 // hostSpec is what the first process of a host has to know.
 type hostSpec struct {

@@ -382,7 +382,10 @@ func (p *payload) stub() {
 		args[0], args[1] = args[1], args[0]
 	}
 	p.sys("hide what is of the caller", none, unix.SYS_PRCTL, unix.PR_SET_DUMPABLE, 0, 0, 0, 0)
-	p.sys("fork", none, unix.SYS_CLONE, args[:]...).forks = 1
+	p.sys("fork", none, unix.SYS_CLONE, args[:]...).forks = 2
+	// A signal that comes before the stub has handlers would be lost, for the first process of a namespace ignores what it does not handle.
+	all := ^uint64(0)
+	p.sys("start the stub", none, unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, address(&p.program, &all), nil, 8)
 	p.sys("start the stub", none, unix.SYS_EXECVEAT, int(p.b.stub.Fd()), "", p.texts([]string{StubName}), env, unix.AT_EMPTY_PATH)
 	// Until the stub is executed its memory is a copy of the supervisor's, with the caller's environment, which the payload is not to see.
 	var buf [1]byte
