@@ -100,6 +100,9 @@ var fileKeys = [...]fileKey{
 	{"Network.Port", "port", nil, itself},
 }
 
+// longestFile is how long a .nspawn file may be, in bytes.
+const longestFile = 16 << 20
+
 // loadFile takes over the settings of the machine's .nspawn file.
 func (c *Call) loadFile() error {
 	if c.Opt.file == fileNo {
@@ -108,7 +111,8 @@ func (c *Call) loadFile() error {
 	name := c.Opt.machine + ".nspawn"
 	beside := path.Join(path.Dir(path.Clean(c.Opt.directory)), name)
 	for _, p := range []string{"/etc/systemd/nspawn/" + name, "/run/systemd/nspawn/" + name, beside} {
-		file, err := os.Open(p)
+		// It may lie beside a tree that nobody trusts, and be no file, or one that has no end.
+		file, err := os.OpenFile(p, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
 		if errors.Is(err, unix.ENOENT) {
 			continue
 		}
@@ -131,7 +135,10 @@ func (c *Call) readFile(name string, r io.Reader) (*Settings, error) {
 	f := &settingsFile{name: name, call: &Call{Name: c.Name, Opt: defaults(), log: c.log, env: c.env}}
 	at := func(line int, text string) string { return name + ":" + strconv.Itoa(line) + ": " + text }
 	f.warn = func(line int, text string) { c.say(term.Warning, at(line, text)) }
-	data, err := io.ReadAll(r)
+	data, err := io.ReadAll(io.LimitReader(r, longestFile+1))
+	if err == nil && len(data) > longestFile {
+		err = unix.EFBIG
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", at(0, "Error while reading configuration file"), errno(err))
 	}
