@@ -70,9 +70,19 @@ func statusOf(r *report, file string, names []string) {
 	for line := range strings.Lines(string(data)) {
 		name, value, _ := strings.Cut(strings.TrimSpace(line), ":")
 		if slices.Contains(names, name) {
-			r.say(name, strings.Join(strings.Fields(value), " "))
+			r.say(name, told(name, strings.Join(strings.Fields(value), " ")))
 		}
 	}
+}
+
+// told is the value of a line of /proc/PID/status without what no two programs need have alike: the two signals that glibc keeps for
+// itself, and so cannot stop ignoring for its caller, are left out.
+func told(name, value string) string {
+	set, err := strconv.ParseUint(value, 16, 64)
+	if err != nil || name != "SigIgn" {
+		return value
+	}
+	return fmt.Sprintf("%016x", set&^(3<<31))
 }
 
 func limits(r *report) {
@@ -90,7 +100,7 @@ func signals(r *report) {
 		name, value, _ := strings.Cut(strings.TrimSpace(line), ":")
 		if strings.HasPrefix(name, "Sig") || name == "ShdPnd" {
 			if name != "SigCgt" && name != "SigQ" {
-				r.say(name, strings.TrimSpace(value))
+				r.say(name, told(name, strings.TrimSpace(value)))
 			}
 		}
 	}
