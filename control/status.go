@@ -2,9 +2,9 @@ package control
 
 import (
 	"errors"
-	"strings"
 	"syscall"
 
+	"ctl/control/journal"
 	"ctl/control/manager"
 	"ctl/internal/term"
 )
@@ -49,9 +49,8 @@ type statusWriter struct {
 
 	objects    []term.Value // instead of pages
 	ellipsized bool         // a line of a journal was
-	firstEntry *uint64      // when the journal of this boot begins, once that was asked for
-	journald   *uint64      // when its daemon was started, likewise
-	index      *journalIndex
+	journal    *journal.Journal
+	namespace  string // of that
 }
 
 // fails remembers the status of the first unit that is not active.
@@ -70,7 +69,7 @@ func (w *statusWriter) operands() error {
 			w.flush()
 			return err
 		}
-		if err := w.pages([]*shownUnit{{name: unit, path: manager.UnitPath(unit), named: true}}); err != nil {
+		if err := w.pages([]*shownUnit{{name: unit, path: manager.UnitPath(unit)}}); err != nil {
 			return err
 		}
 	}
@@ -88,7 +87,7 @@ func (w *statusWriter) operands() error {
 	}
 	l := make([]*shownUnit, 0, len(units))
 	for _, u := range units {
-		l = append(l, &shownUnit{name: u, path: manager.UnitPath(u), named: true})
+		l = append(l, &shownUnit{name: u, path: manager.UnitPath(u)})
 	}
 	if err := w.pages(l); err != nil || len(globs) == 0 {
 		return err
@@ -120,7 +119,7 @@ func (w *statusWriter) listed(globs []string) error {
 	}
 	l := make([]*shownUnit, 0, len(units))
 	for _, u := range units {
-		l = append(l, &shownUnit{name: u.ID, path: u.Path, loaded: true, idle: u.ActiveState == "inactive"})
+		l = append(l, &shownUnit{name: u.ID, path: u.Path, idle: u.ActiveState == "inactive"})
 	}
 	return w.pages(l)
 }
@@ -129,106 +128,43 @@ func (w *statusWriter) listed(globs []string) error {
 type shownUnit struct {
 	name       string
 	path       manager.ObjectPath
-	loaded     bool // by the manager, already
-	named      bool // as an operand
 	idle       bool // known to have no processes
 	processes  []manager.Process
 	properties unitProperties
-	journal    *journalReader
 }
 
-// questions are the calls that ask for what a page shows. Reading the journal takes as long as the manager's
-// answer, so what has to be known before is asked for first, unless the manager has to load the unit for
-// each question and says so in its log each time.
-func (u *shownUnit) questions(journal bool) []manager.Call {
-	var l []manager.Call
-	if journal && u.named && u.loaded {
-		for _, name := range [...]string{"Id", "InactiveExitTimestamp", "InactiveExitTimestampMonotonic"} {
-			l = append(l, manager.Get(u.path, manager.UnitInterface, name))
-		}
-	}
+// questions are the calls that ask for what a page shows.
+func (u *shownUnit) questions() []manager.Call {
+	l := []manager.Call{manager.GetAll(u.path, "")}
 	if !u.idle {
 		l = append(l, manager.GetProcesses(u.name))
 	}
-	return append(l, manager.GetAll(u.path, ""))
+	return l
 }
-
-// answer takes the reply to one of the questions. The last one is complete.
-func (w *statusWriter) answer(u *shownUnit, q manager.Call, reply []any, err error) (complete bool, _ error) {
-	switch q.Method {
-	case "GetUnitProcesses":
-		u.processes = manager.Processes(reply) // there are none of a unit that was not loaded
-	case "Get":
-		if u.properties == nil {
-			u.properties = unitProperties{}
-		}
-		name, _ := q.Args[1].(string)
-		u.properties[name] = manager.Value(reply).Value
-		if name == "InactiveExitTimestampMonotonic" {
-			u.journal = w.startJournal(u.properties)
-		}
-	case "GetAll":
-		if err != nil {
-			u.journal.cancel()
-			return false, Failure{"get properties", err}
-		}
-		u.properties = manager.PropertyMap(reply)
-		if u.journal == nil || u.properties.text("LogNamespace") != "" {
-			u.journal.cancel()
-			u.journal = w.startJournal(u.properties)
-		}
-		return true, nil
-	}
-	return false, nil
-}
-
-// ahead is how many journals are read while the page of an earlier unit is not written yet.
-const ahead = 3
 
 // pages asks for what is to be known about units and shows each on its page.
 func (w *statusWriter) pages(units []*shownUnit) error {
-	if err := w.findLoaded(units); err != nil {
-		return err
-	}
+	defer w.closeJournal()
 	var calls []manager.Call
 	var owner []*shownUnit
 	for _, u := range units {
-		for _, q := range u.questions(w.c.journalLines() > 0) {
+		for _, q := range u.questions() {
 			calls, owner = append(calls, q), append(owner, u)
 		}
 	}
-	var waiting []*shownUnit
-	err := w.m.Each(calls, func(i int, reply []any, err error) error {
-		complete, err := w.answer(owner[i], calls[i], reply, err)
-		if complete {
-			waiting = append(waiting, owner[i])
-		}
-		if len(waiting) > ahead {
-			w.unit(waiting[0])
-			waiting = waiting[1:]
-		}
-		return err
-	})
-	for _, u := range waiting {
-		w.unit(u)
-	}
-	return err
-}
-
-// findLoaded finds out which of the named units the manager has loaded.
-func (w *statusWriter) findLoaded(units []*shownUnit) error {
-	var calls []manager.Call
-	for _, u := range units {
-		if u.named {
-			calls = append(calls, manager.Method("GetUnit", u.name))
-		}
-	}
-	return w.m.Each(calls, func(i int, _ []any, err error) error {
-		var answer *manager.Error
-		if err != nil && !errors.As(err, &answer) {
+	return w.m.Each(calls, func(i int, reply []any, err error) error {
+		u := owner[i]
+		switch {
+		case calls[i].Method == "GetUnitProcesses":
+			u.processes = manager.Processes(reply) // there are none of a unit that is not loaded
+		case err != nil:
 			return Failure{"get properties", err}
+		default:
+			u.properties = manager.PropertyMap(reply)
 		}
-		units[i].loaded = err == nil
+		if i+1 == len(calls) || owner[i+1] != u {
+			w.unit(u)
+		}
 		return nil
 	})
 }
@@ -237,7 +173,6 @@ func (w *statusWriter) findLoaded(units []*shownUnit) error {
 func (w *statusWriter) unit(u *shownUnit) {
 	p := u.properties
 	if p.missing() {
-		u.journal.cancel()
 		w.log(term.Err, "Unit "+p.text("Id")+" could not be found.")
 		w.fails(4)
 		return
@@ -253,7 +188,7 @@ func (w *statusWriter) unit(u *shownUnit) {
 	w.shown = true
 	page := unitPage{c: w.c, m: w.m, paint: w.paint, b: &w.Builder, p: p, processes: u.processes}
 	page.write()
-	w.writeJournal(u)
+	w.writeJournal(p)
 	if p.flag("NeedDaemonReload") {
 		w.log(term.Warning, w.c.changedOnDisk(p.text("Id")))
 	}
@@ -265,20 +200,4 @@ func (w *statusWriter) judge(p unitProperties) {
 	if !manager.IsActive(p.text("ActiveState")) {
 		w.fails(3)
 	}
-}
-
-// writeJournal writes the lines of the journal, an empty one before them, and whether there were more.
-func (w *statusWriter) writeJournal(u *shownUnit) {
-	text, ellipsized := u.journal.wait()
-	w.ellipsized = w.ellipsized || ellipsized
-	if text != "" {
-		text = "\n" + text
-	}
-	if u.journal != nil && uint64(strings.Count(text, "\n")) <= w.c.journalLines() && w.rotated(u.properties) {
-		if text == "" {
-			text = "\n"
-		}
-		text += "Notice: journal has been rotated since unit was started, output may be incomplete.\n"
-	}
-	w.WriteString(text)
 }

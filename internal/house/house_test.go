@@ -60,7 +60,7 @@ var floors = [][]string{
 	{"control", "sandbox", "internal/oracle", "testdata"},
 	{"control/assign"},
 	{"control/manager", "enable", "sandbox/container", "sandbox/copytree"},
-	{"detect", "sandbox/console", "sandbox/lock", "sandbox/netlink", "sandbox/seccomp"},
+	{"detect", "control/journal", "sandbox/console", "sandbox/lock", "sandbox/netlink", "sandbox/seccomp"},
 	{"internal/cli"},
 	{"internal/term"},
 	{"internal/unit", "internal/tree"},

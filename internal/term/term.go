@@ -63,6 +63,17 @@ func (e Env) UTF8() bool {
 	return !said
 }
 
+// EnglishTime tells whether the locale, locale(7), has the names of months that C has.
+func (e Env) EnglishTime() bool {
+	for _, name := range [...]string{"LC_ALL", "LC_TIME", "LANG"} {
+		if v := e.Getenv(name); v != "" {
+			language, _, _ := strings.Cut(v, ".")
+			return language == "C" || language == "POSIX" || strings.HasPrefix(language, "en_")
+		}
+	}
+	return true
+}
+
 // Emoji tells whether there may be pictures in messages.
 func (e Env) Emoji() bool {
 	if b, ok := unit.Boolean(e.Getenv("SYSTEMD_EMOJI")); ok {
