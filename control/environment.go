@@ -51,6 +51,9 @@ func needsQuotes(s string) bool {
 
 // shellEscaped puts escapes for backslashes and control characters, and for those in pairs: each with its escape.
 func shellEscaped(s string, pairs ...string) string {
+	if !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || strings.ContainsRune("\\\"'`$", r) }) {
+		return s
+	}
 	return strings.NewReplacer(append(pairs, `\`, `\\`, "\n", `\n`, "\t", `\t`, "\r", `\r`,
 		"\a", `\a`, "\b", `\b`, "\f", `\f`, "\v", `\v`)...).Replace(s)
 }

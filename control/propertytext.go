@@ -24,9 +24,9 @@ const (
 	unprintable       // no text is known for its type
 )
 
-// textOf writes the value of a property of org.freedesktop.systemd1(5).
-func textOf(p manager.Property, style clock.Style) ([]string, shape) {
-	one := func(s string) ([]string, shape) { return []string{s}, single }
+// textOf writes the value of a property of org.freedesktop.systemd1(5). A single line is put into room.
+func textOf(p manager.Property, style clock.Style, room *[1]string) ([]string, shape) {
+	one := func(s string) ([]string, shape) { room[0] = s; return room[:], single }
 	switch v := p.Value.(type) {
 	case string:
 		if strings.Contains(v, "\n") {
@@ -187,7 +187,7 @@ func propagationText(v uint64) string {
 
 // capabilitiesText names the capabilities of a set, capabilities(7).
 func capabilitiesText(set uint64) string {
-	var l []string
+	l := make([]string, 0, len(assign.CapabilityNames))
 	for i, n := range assign.CapabilityNames {
 		if set>>i&1 != 0 {
 			l = append(l, "cap_"+n)

@@ -1,6 +1,7 @@
 package control
 
 import (
+	"bytes"
 	"strings"
 
 	"ctl/control/manager"
@@ -21,7 +22,7 @@ func show(c *Call) error {
 	for i, o := range objects {
 		calls[i] = manager.GetAll(o.path, o.iface)
 	}
-	var text strings.Builder
+	var text bytes.Buffer
 	shown := []term.Value{}
 	w := propertyWriter{opt: &c.Opt, b: &text}
 	err = m.Each(calls, func(i int, reply []any, err error) error {
@@ -42,6 +43,11 @@ func show(c *Call) error {
 		for _, p := range l {
 			w.property(p)
 		}
+		m.Reuse(l)
+		if text.Len() > enough && c.pager() == nil {
+			_, _ = c.Stdout.Write(text.Bytes())
+			text.Reset()
+		}
 		return nil
 	})
 	switch {
@@ -52,6 +58,9 @@ func show(c *Call) error {
 	}
 	return err
 }
+
+// enough is how much text is printed before there is all of it, so that the memory is used again.
+const enough = 32 << 10
 
 // An object is one whose properties are shown; with iface "" those of all its interfaces.
 type object struct {
@@ -101,7 +110,7 @@ func (c *Call) objects(m *manager.Conn) ([]object, error) {
 // A propertyWriter writes properties as the options want them.
 type propertyWriter struct {
 	opt *Settings
-	b   *strings.Builder
+	b   *bytes.Buffer
 }
 
 // property writes one property if it is among those wanted: a line, one for each entry of a list that has
@@ -111,7 +120,8 @@ func (w propertyWriter) property(p manager.Property) {
 	if !wanted {
 		return
 	}
-	lines, kind := textOf(p, w.opt.Timestamp)
+	var room [1]string
+	lines, kind := textOf(p, w.opt.Timestamp, &room)
 	switch kind {
 	case unprintable:
 		if w.opt.All || w.opt.Properties != nil {
@@ -157,9 +167,11 @@ func (w propertyWriter) line(name, value, only string) {
 		return
 	}
 	if !w.opt.OnlyValue {
-		w.b.WriteString(name + "=")
+		w.b.WriteString(name)
+		w.b.WriteByte('=')
 	}
-	w.b.WriteString(value + "\n")
+	w.b.WriteString(value)
+	w.b.WriteByte('\n')
 }
 
 func setProperty(c *Call, v string) error {

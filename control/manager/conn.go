@@ -39,6 +39,8 @@ type Conn struct {
 	name    string // the bus's for us, which the answer has
 	serial  uint32
 	in      []byte // what was read but not used yet
+	buffer  []byte // which that is a part of
+	kept    kept
 	out     []byte // what is to go before the next call: Hello
 	replies []*dbus.Message
 	signals []*Signal
@@ -289,20 +291,34 @@ func (c *Conn) receive(deadline time.Time) error {
 // while we read its replies, and few enough for its queues.
 const window = 16
 
+// sendAll sends several calls at once.
+func (c *Conn) sendAll(calls []Call) ([]Ticket, error) {
+	tickets := make([]Ticket, len(calls))
+	var all []byte
+	for i := range calls {
+		t, m, err := c.encode(calls[i])
+		if err != nil {
+			return nil, err
+		}
+		tickets[i], all = t, append(all, m...)
+	}
+	return tickets, c.write(all)
+}
+
 // Each makes several calls, the next ones while the replies to the first are read, and
 // hands each reply to f in the order of the calls. An error of f ends it.
 func (c *Conn) Each(calls []Call, f func(i int, reply []any, err error) error) error {
 	tickets := make([]Ticket, 0, len(calls))
 	for i := range calls {
-		for len(tickets) < min(i+window, len(calls)) {
-			t, err := c.Send(calls[len(tickets)])
+		if len(tickets) < min(i+window/2, len(calls)) {
+			more, err := c.sendAll(calls[len(tickets):min(i+window, len(calls))])
 			if err != nil {
 				if told := f(i, nil, err); told != nil {
 					return told
 				}
 				return err
 			}
-			tickets = append(tickets, t)
+			tickets = append(tickets, more...)
 		}
 		reply, err := c.Wait(tickets[i])
 		if err := f(i, reply, err); err != nil {

@@ -11,7 +11,7 @@ import (
 // plainReply reads a reply that has nothing unusual in it, to the values that godbus makes of it, in a fraction of
 // the time: there are megabytes of them, and godbus asks reflection about each value. It is nil if the message is anything else
 // or has any fault; that is then godbus's to judge.
-func plainReply(whole, header []byte) *dbus.Message {
+func plainReply(whole, header []byte, k *kept) *dbus.Message {
 	const flags = 7 // those that are defined
 	if whole[0] != 'l' || dbus.Type(whole[1]) != dbus.TypeMethodReply || whole[2]&^flags != 0 {
 		return nil
@@ -29,10 +29,10 @@ func plainReply(whole, header []byte) *dbus.Message {
 			usual = false
 		}
 	})
-	if _, err := dbus.ParseSignature(signature); err != nil || !complete || !usual || replyTo(m) == 0 {
+	if signature != "" && !k.right(signature) || !complete || !usual || replyTo(m) == 0 {
 		return nil
 	}
-	r := reader{text: string(whole[16+(len(header)+7)&^7:])}
+	r := reader{text: string(whole[16+(len(header)+7)&^7:]), kept: k}
 	for signature != "" && !r.odd {
 		var first string
 		first, signature = r.single(signature)
@@ -49,6 +49,14 @@ type reader struct {
 	text string
 	at   int
 	odd  bool // there was something that is not read here
+
+	*kept
+}
+
+// What is kept from one reply to the next.
+type kept struct {
+	properties []Property          // nobody looks at them any more
+	signatures map[string]struct{} // known to be right
 }
 
 // single cuts the first type off a signature, without a look at what is in brackets.
@@ -144,15 +152,7 @@ func (r *reader) value(s string, depth int) any {
 	case 'o':
 		return ObjectPath(r.string())
 	case 'v':
-		of := r.take(int(r.take(1, 1)[0]), 1)
-		r.take(1, 1) // the NUL
-		first, rest := r.single(of)
-		if len(of) > 1 {
-			_, err := dbus.ParseSignature(of)
-			r.odd = r.odd || err != nil
-		}
-		r.odd = r.odd || rest != ""
-		return dbus.MakeVariantWithSignature(r.value(first, depth+1), dbus.Signature{})
+		return dbus.MakeVariantWithSignature(r.variant(depth), dbus.Signature{})
 	case '(':
 		r.take(0, 8)
 		l := make([]any, 0, len(s)-2)
@@ -170,12 +170,56 @@ func (r *reader) value(s string, depth int) any {
 	return nil
 }
 
+// variant reads the value in a variant.
+func (r *reader) variant(depth int) any {
+	of := r.take(int(r.take(1, 1)[0]), 1)
+	r.take(1, 1) // the NUL
+	first, rest := r.single(of)
+	if len(of) > 1 && !r.right(of) || rest != "" {
+		r.odd = true
+	}
+	return r.value(first, depth+1)
+}
+
+// right tells whether a signature is one.
+func (k *kept) right(signature string) bool {
+	_, known := k.signatures[signature]
+	if known {
+		return true
+	}
+	if _, err := dbus.ParseSignature(signature); err != nil {
+		return false
+	}
+	if k.signatures == nil {
+		k.signatures = make(map[string]struct{})
+	}
+	k.signatures[strings.Clone(signature)] = struct{}{}
+	return true
+}
+
+// allProperties reads the reply to GetAll, of n bytes: most of what is ever read.
+func (r *reader) allProperties(n int) []Property {
+	l := r.kept.properties
+	if r.kept.properties = nil; l == nil {
+		const usual = 32 // bytes of a property
+		l = make([]Property, 0, min(max(n, 0), len(r.text))/usual)
+	}
+	return list(r, n, 8, l, func() Property {
+		r.take(0, 8)
+		name := r.string()
+		return checked(name, r.variant(2))
+	})
+}
+
 // array reads an array of values of one type.
 func (r *reader) array(of string, depth int) any {
 	if of == "y" {
 		return r.bytes()
 	}
 	n := int(r.uint32())
+	if of == "(sv)" && depth == 1 {
+		return r.allProperties(n)
+	}
 	if of == "ay" {
 		return elements(r, n, 4, r.bytes)
 	}
@@ -202,13 +246,17 @@ func (r *reader) array(of string, depth int) any {
 
 // elements reads the elements of an array of n bytes.
 func elements[T any](r *reader, n, align int, one func() T) []T {
+	return list(r, n, align, make([]T, 0, min(max(n, 0), len(r.text))/64+1), one)
+}
+
+// list is elements that puts them into l.
+func list[T any](r *reader, n, align int, l []T, one func() T) []T {
 	r.take(0, align)
 	if n < 0 || n > len(r.text)-r.at {
 		r.odd = true
 		return nil
 	}
 	end := r.at + n
-	l := make([]T, 0, n/64+1)
 	for r.at < end && !r.odd {
 		l = append(l, one())
 	}

@@ -30,10 +30,15 @@ func read(whole []byte) (ours, theirs []any, plain bool, err error) {
 	if 16+fields > uint64(len(whole)) {
 		return nil, nil, false, nil
 	}
-	m := plainReply(whole, whole[16:16+fields])
+	m := plainReply(whole, whole[16:16+fields], new(kept))
 	n, err := dbus.DecodeMessage(bytes.NewReader(whole))
 	if m == nil || err != nil {
 		return nil, nil, m != nil, err
+	}
+	for i, v := range m.Body {
+		if _, ok := v.([]Property); ok {
+			n.Body[i], _ = Properties(n.Body[i : i+1])
+		}
 	}
 	return m.Body, n.Body, true, nil
 }

@@ -106,6 +106,11 @@ func GetAll(path ObjectPath, iface string) Call {
 
 // Properties reads the reply to GetAll, in the order in which the service sent them. ENXIO: it is none.
 func Properties(reply []any) ([]Property, error) {
+	if len(reply) > 0 {
+		if l, ok := reply[0].([]Property); ok {
+			return l, nil
+		}
+	}
 	var entries [][]any
 	if !Scan(reply, &entries) {
 		return nil, syscall.ENXIO
@@ -120,6 +125,12 @@ func Properties(reply []any) ([]Property, error) {
 		}
 	}
 	return l, nil
+}
+
+// Reuse takes properties that nobody looks at any more: there is room for the next ones.
+func (c *Conn) Reuse(l []Property) {
+	clear(l)
+	c.kept.properties = l[:0]
 }
 
 // Get is a call that asks for one property. Value reads the reply.

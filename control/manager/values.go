@@ -11,14 +11,18 @@ import (
 
 // property takes a variant apart.
 func property(name string, v any) Property {
-	p := Property{Name: name}
 	if v, ok := v.(dbus.Variant); ok {
-		p.Value = v.Value()
+		return checked(name, v.Value())
 	}
-	if s, ok := p.Value.(string); ok && !utf8.ValidString(s) {
-		p.Value = nil
+	return Property{Name: name}
+}
+
+// checked is a property, without its value if that is no text.
+func checked(name string, value any) Property {
+	if s, ok := value.(string); ok && !utf8.ValidString(s) {
+		value = nil
 	}
-	return p
+	return Property{name, value}
 }
 
 // Text is the value as a string: of a string, an object path; else "".

@@ -13,9 +13,14 @@ const maxMessage = 1 << 27
 
 // fill reads until n bytes are there.
 func (c *Conn) fill(n int) error {
+	const room = 4096
 	for len(c.in) < n {
-		if cap(c.in)-len(c.in) < 4096 {
-			c.in = append(make([]byte, 0, max(2*cap(c.in), 32<<10)), c.in...)
+		if cap(c.in)-len(c.in) < room {
+			// What was used makes room: memory that is touched for the first time is dearer than copying.
+			if len(c.in)+room > cap(c.buffer) {
+				c.buffer = make([]byte, 0, max(2*cap(c.buffer), 32<<10))
+			}
+			c.in = append(c.buffer, c.in...)
 		}
 		k, err := c.socket.Read(c.in[len(c.in):cap(c.in)])
 		c.in = c.in[:len(c.in)+k]
@@ -69,7 +74,7 @@ func (c *Conn) next() (*dbus.Message, error) {
 	}
 	header := whole[16 : 16+fields]
 	keepOrder(header, order)
-	if m := plainReply(whole, header); m != nil {
+	if m := plainReply(whole, header, &c.kept); m != nil {
 		return m, nil
 	}
 	m, err := dbus.DecodeMessage(bytes.NewReader(whole))
