@@ -52,7 +52,10 @@ func TestCases(t *testing.T) {
 				if e, ok := s.expected[i]; ok {
 					one.expected = map[int]expectation{0: e}
 				}
-				for _, st := range []*stage{out, in} {
+				for n, st := range []*stage{out, in} {
+					if one.expected == nil && !oracle.Chosen(strings.Join(c, " "), uint32(n), 2) {
+						continue
+					}
 					if d := one.compare(t, st); d != "" {
 						t.Error(d)
 					}

@@ -15,8 +15,8 @@ import (
 
 // services are packages whose maintainer scripts call systemctl, directly or through deb-systemd-helper.
 const services = "openssh-server,nginx-light,postgresql,cron,rsyslog,network-manager,cups-daemon,avahi-daemon,bluez,chrony,dnsmasq," +
-	"redis-server,memcached,haproxy,lighttpd,vsftpd,smartmontools,unattended-upgrades,anacron,acpid,rpcbind,snmpd,openvpn," +
-	"at,atop,sysstat,logrotate,haveged,irqbalance,mosquitto,stunnel4,unbound,keepalived,apache2,tor,fail2ban,plocate,uuid-runtime,gpm,man-db"
+	"redis-server,memcached,haproxy,lighttpd,vsftpd,smartmontools,anacron,acpid,rpcbind,snmpd,openvpn," +
+	"at,atop,sysstat,logrotate,haveged,irqbalance,mosquitto,stunnel4,unbound,keepalived,apache2,plocate,uuid-runtime,gpm"
 
 // TestInstallation has Debian install service packages twice, with the real systemctl and
 // with ctl in its place, and compares all links and what deb-systemd-helper remembers of them.
@@ -28,8 +28,15 @@ func TestInstallation(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := referenceInstallation(t)
-	got := installation(t, bin)
+	t.Parallel()
+	var want, got string
+	t.Run("both", func(t *testing.T) {
+		t.Run("reference", func(t *testing.T) { t.Parallel(); want = referenceInstallation(t) })
+		t.Run("ctl", func(t *testing.T) { t.Parallel(); got = installation(t, bin) })
+	})
+	if t.Failed() {
+		return
+	}
 	if len(strings.Split(want, "\n")) < 100 {
 		t.Fatalf("the reference made only these:\n%s", want)
 	}
