@@ -213,6 +213,7 @@ func TestPlaces(t *testing.T) {
 	_, ctl := oracle.Programs(t)
 	for _, p := range places {
 		t.Run(p.name, func(t *testing.T) {
+			t.Parallel()
 			want := p.run(t, tree, "")
 			got := p.run(t, tree, ctl.Argv()[0])
 			if len(want) != len(got) {
@@ -234,7 +235,7 @@ func (p place) run(t *testing.T, tree, ctl string) []string {
 	t.Helper()
 	dir := t.TempDir()
 	var script strings.Builder
-	script.WriteString("cd /\n")
+	script.WriteString(`show() { while IFS= read -r l || test -n "$l"; do printf '%s\n' "$1 $l"; done; }` + "\ncd /\n")
 	for line := range strings.Lines(strings.TrimSpace(commands)) {
 		line = strings.TrimSpace(line)
 		if p.noRuntime && strings.Contains(line, "--runtime") || p.env != "" && strings.HasPrefix(line, "env -i") {
@@ -242,7 +243,7 @@ func (p place) run(t *testing.T, tree, ctl string) []string {
 		}
 		call := strings.ReplaceAll(" "+line, " S", " systemctl")
 		script.WriteString("echo \"@@ " + line + "\"\n" + call + " </dev/null >/out 2>/err; rc=$?\n" +
-			"sed 's/^/out: /' /out; sed 's/^/err: /' /err; echo rc=$rc\n")
+			"show out: </out; show err: </err; echo rc=$rc\n")
 	}
 	script.WriteString("echo '@@ links'; find /etc/systemd /run/systemd /root/.config -type l -printf '%p %l\\n' 2>/dev/null | sort\n")
 	upper := filepath.Join(dir, "upper")

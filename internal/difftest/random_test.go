@@ -15,7 +15,8 @@ import (
 // TestRandom runs random verbs on random trees. CTL_SEED is the first seed,
 // CTL_SEQUENCES how many; CTL_FUZZTIME runs for a time instead.
 func TestRandom(t *testing.T) {
-	first, count := number("CTL_SEED", 1), number("CTL_SEQUENCES", 500)
+	t.Parallel()
+	first, count := number("CTL_SEED", 1), number("CTL_SEQUENCES", 300)
 	var until time.Time
 	if d, err := time.ParseDuration(os.Getenv("CTL_FUZZTIME")); err == nil {
 		until = time.Now().Add(d)
