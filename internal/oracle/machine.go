@@ -42,15 +42,16 @@ Description=What Machine.Run runs
 ExecStart=/usr/bin/sleep infinity
 `
 
-// setUp makes the root directory of a machine and becomes ctl, called as systemd-nspawn(1), which boots it. All is
-// mounted in a namespace of its own, which ends with it.
+// setUp makes the root directory of a machine, without the generators, which take half the time of a reload, and becomes ctl,
+// called as systemd-nspawn(1), which boots it. All is mounted in a namespace of its own, which ends with it.
 const setUp = `set -e
 mount -t tmpfs -o mode=755 machine "$MEMORY"
 mkdir "$MEMORY/upper" "$MEMORY/work" "$MEMORY/root"
 mount -t overlay -o "lowerdir=$TREE,upperdir=$MEMORY/upper,workdir=$MEMORY/work" machine "$MEMORY/root"
 root=$MEMORY/root
 cp -dR --preserve=mode,timestamps "$FILES/." "$root"
-mkdir -p "$root/ctl" "$root/etc/systemd/system/multi-user.target.wants"
+mkdir -p "$root/ctl" "$root/etc/systemd/system/multi-user.target.wants" "$root/etc/systemd/system-generators"
+for g in "$root"/usr/lib/systemd/system-generators/*; do ln -s /dev/null "$root/etc/systemd/system-generators/${g##*/}"; done
 cp "$CTL" "$root/ctl/systemctl"
 for name in ctl halt poweroff reboot shutdown; do ln -s systemctl "$root/ctl/$name"; done
 printf %s "$SHELL_UNIT" >"$root/etc/systemd/system/shell.service"
