@@ -14,42 +14,53 @@ func show(c *Call) error {
 	if err != nil || c.Opt.Properties != nil && len(c.Opt.Properties) == 0 {
 		return err
 	}
-	objects, err := c.objects(m)
-	if err != nil {
-		return err
-	}
-	calls := make([]manager.Call, len(objects))
-	for i, o := range objects {
-		calls[i] = manager.GetAll(o.path, o.iface)
-	}
 	var text bytes.Buffer
-	shown := []term.Value{}
+	shown, later := []term.Value{}, false
 	w := propertyWriter{opt: &c.Opt, b: &text}
-	err = m.Each(calls, func(i int, reply []any, err error) error {
-		var l []manager.Property
-		if err == nil {
-			l, err = manager.Properties(reply)
+	write := func(objects []object) error {
+		calls := make([]manager.Call, len(objects))
+		for i, o := range objects {
+			calls[i] = manager.GetAll(o.path, o.iface)
 		}
-		if err != nil {
-			return Failure{"get properties", err}
-		}
-		if c.moreJSON() {
-			shown = append(shown, w.object(l))
+		return m.Each(calls, func(_ int, reply []any, err error) error {
+			var l []manager.Property
+			if err == nil {
+				l, err = manager.Properties(reply)
+			}
+			if err != nil {
+				return Failure{"get properties", err}
+			}
+			if c.moreJSON() {
+				shown = append(shown, w.object(l))
+				return nil
+			}
+			if later {
+				text.WriteByte('\n')
+			}
+			later = true
+			for _, p := range l {
+				w.property(p)
+			}
+			m.Reuse(l)
+			if text.Len() > enough && c.pager() == nil {
+				_, _ = c.Stdout.Write(text.Bytes())
+				text.Reset()
+			}
 			return nil
+		})
+	}
+	// The jobs come first, whatever is wrong with the names of units.
+	ids, operands := c.numbers()
+	var jobs []object
+	for _, id := range ids {
+		jobs = append(jobs, object{path: manager.JobPath(id)})
+	}
+	if err = write(jobs); err == nil && (len(operands) > 0 || len(ids) == 0) {
+		var objects []object
+		if objects, err = c.objects(m, operands); err == nil {
+			err = write(objects)
 		}
-		if i > 0 {
-			text.WriteByte('\n')
-		}
-		for _, p := range l {
-			w.property(p)
-		}
-		m.Reuse(l)
-		if text.Len() > enough && c.pager() == nil {
-			_, _ = c.Stdout.Write(text.Bytes())
-			text.Reset()
-		}
-		return nil
-	})
+	}
 	switch {
 	case c.moreJSON() && err == nil:
 		c.Print(c.Opt.JSON.Format(shown))
@@ -68,22 +79,15 @@ type object struct {
 	iface string
 }
 
-// objects are those that the operands name: jobs by number first, then units. Without operands it is
-// the manager, or the units that --type= and --state= choose.
-func (c *Call) objects(m *manager.Conn) ([]object, error) {
-	ids, operands := c.numbers()
-	var l []object
-	for _, id := range ids {
-		l = append(l, object{path: manager.JobPath(id)})
-	}
+// objects are the units that the operands name. Without operands it is the manager, or the units that --type= and --state= choose.
+func (c *Call) objects(m *manager.Conn, operands []string) ([]object, error) {
 	switch {
 	case len(c.Args) == 0 && !c.chosen():
 		return []object{{manager.ManagerPath, manager.ManagerInterface}}, nil
 	case len(c.Args) == 0:
 		operands = []string{"*"}
-	case len(operands) == 0:
-		return l, nil
 	}
+	var l []object
 	names, globs, err := c.mangleNames(operands, "")
 	if err != nil {
 		return nil, err
