@@ -18,27 +18,33 @@ const packages = "systemd,systemd-sysv,dbus,dbus-user-session,cron,rsyslog,init-
 
 // Tree returns the Debian tree with systemd 262. It is made at first use, which
 // takes root, Debian's mirror and half a minute. Nobody may change it.
-var Tree = sync.OnceValues(func() (string, error) { return makeTree("forky", packages) })
+var Tree = sync.OnceValues(func() (string, error) { return makeTree(forky, "forky", packages) })
 
 // TreeWith is a tree like Tree, in which apt has everything at hand to install packages, words separated by blanks, without a
 // network.
 func TreeWith(name, downloaded string) (string, error) {
-	return makeTree(name, packages, "--skip=cleanup/apt",
+	return makeTree(forky, name, packages, "--skip=cleanup/apt",
 		`--customize-hook=APT_CONFIG="$MMDEBSTRAP_APT_CONFIG" apt-get install --yes --download-only --no-install-recommends `+downloaded)
 }
 
 // PlacesTree is a tree like Tree, with an ssh server, sessions and containers.
 var PlacesTree = sync.OnceValues(func() (string, error) {
-	return makeTree("places", packages+",openssh-server,openssh-client,libpam-systemd,systemd-container")
+	return makeTree(forky, "places", packages+",openssh-server,openssh-client,libpam-systemd,systemd-container")
 })
 
 // SpawnTree is a tree that serves both as the host of containers (Host) and as what is in them.
 var SpawnTree = sync.OnceValues(func() (string, error) {
-	return makeTree("spawn", "systemd,systemd-sysv,systemd-container,dbus,passwd,login,libpam-systemd,libpam-runtime,libpam-modules,procps,iproute2,busybox-static")
+	return makeTree(forky, "spawn", "systemd,systemd-sysv,systemd-container,dbus,passwd,login,libpam-systemd,libpam-runtime,libpam-modules,procps,iproute2,busybox-static")
 })
 
+// TrixieTree has an older systemd, 257.
+var TrixieTree = sync.OnceValues(func() (string, error) { return makeTree("trixie", "trixie", "systemd,systemd-sysv,dbus") })
+
+// forky is the release of Debian that has systemd 262.
+const forky = "forky"
+
 // makeTree runs mmdebstrap, under a lock, for other test processes want the tree too.
-func makeTree(name, include string, args ...string) (string, error) {
+func makeTree(release, name, include string, args ...string) (string, error) {
 	dir := filepath.Join(Cache(), name)
 	if _, err := os.Stat(filepath.Join(dir, "usr/bin/systemctl")); err == nil {
 		return dir, nil
@@ -60,7 +66,7 @@ func makeTree(name, include string, args ...string) (string, error) {
 	if _, err := os.Stat(filepath.Join(dir, "usr/bin/systemctl")); err == nil {
 		return dir, nil
 	}
-	if err := Debootstrap(dir+".new", include, args...); err != nil {
+	if err := debootstrap(release, dir+".new", include, args...); err != nil {
 		return "", err
 	}
 	return dir, os.Rename(dir+".new", dir)
@@ -69,6 +75,10 @@ func makeTree(name, include string, args ...string) (string, error) {
 // Debootstrap makes a Debian tree of the release that has systemd 262 in dir,
 // with the packages named and further arguments for mmdebstrap.
 func Debootstrap(dir, include string, args ...string) error {
+	return debootstrap(forky, dir, include, args...)
+}
+
+func debootstrap(release, dir, include string, args ...string) error {
 	if _, err := install("mmdebstrap"); err != nil {
 		return err
 	}
@@ -89,7 +99,7 @@ func Debootstrap(dir, include string, args ...string) error {
 		`--setup-hook=mkdir -p "$1/var/cache/apt/archives" && find "$CTL_DEBS" -name '*.deb' -exec ln -t "$1/var/cache/apt/archives" {} +`,
 		`--customize-hook=find "$1/var/cache/apt/archives" -name '*.deb' -links 1 -exec ln -f -t "$CTL_DEBS" {} +`,
 	}, args...)
-	cmd := exec.Command("mmdebstrap", append(args, "forky", dir, mirror)...)
+	cmd := exec.Command("mmdebstrap", append(args, release, dir, mirror)...)
 	cmd.Env = append(os.Environ(), "CTL_DEBS="+debs)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		os.RemoveAll(dir)
