@@ -15,7 +15,7 @@ const crowd = ` sh -c 'for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 
 func TestKill(t *testing.T) {
 	for name, options := range map[string]string{
 		"plain": "$plain -D t", "hardened": "$hard -D t", "users": "$plain -U -D t", "pipe": "$plain --pipe -D t", "stub": "$plain -a -D t",
-		"ephemeral": "$plain -x -D t", "volatile": "$plain --volatile=overlay -D t",
+		"veth": "$plain -n -D t", "ephemeral": "$plain -x -D t", "volatile": "$plain --volatile=overlay -D t",
 	} {
 		t.Run(name, func(t *testing.T) {
 			lock := "/var/lib/machines/.#t.lck"
