@@ -19,9 +19,13 @@ func listUnits(c *Call) error {
 			patterns = c.withDependencies(m, patterns)
 		}
 		l, err := c.listed(m, patterns)
-		for _, u := range l {
-			u.Machine = machine
-			units = append(units, u)
+		for i := range l {
+			l[i].Machine = machine
+		}
+		if units == nil {
+			units = l // there may be thousands
+		} else {
+			units = append(units, l...)
 		}
 		return err
 	})
@@ -65,9 +69,10 @@ func (c *Call) printUnits(units []manager.Unit) {
 	if legend {
 		t.Head = head
 	}
+	cells := make([]term.Cell, 0, len(units)*(len(head)+1))
 	for i, u := range units {
 		colors := unitColors(u)
-		var row []term.Cell
+		row := cells[len(cells):]
 		if !c.Opt.Plain {
 			row = append(row, term.Cell{Text: mark(u, c.env.UTF8()), Color: colors.mark})
 		}
@@ -76,7 +81,9 @@ func (c *Call) printUnits(units []manager.Unit) {
 		if jobs {
 			row = append(row, term.Cell{Text: u.JobType})
 		}
-		t.Rows = append(t.Rows, append(row, term.Cell{Text: u.Description}))
+		row = append(row, term.Cell{Text: u.Description})
+		cells = cells[:len(cells)+len(row)]
+		t.Rows = append(t.Rows, row[:len(row):len(row)])
 		t.Last = append(t.Last, i+1 < len(units) && unit.Type(units[i+1].ID) != unit.Type(u.ID))
 	}
 	out := t.String()

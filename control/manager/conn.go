@@ -113,34 +113,51 @@ func (c *Conn) Send(call Call) (Ticket, error) {
 }
 
 func (c *Conn) encode(call Call) (Ticket, []byte, error) {
-	m := &dbus.Message{Type: dbus.TypeMethodCall, Body: call.Args, Headers: map[dbus.HeaderField]dbus.Variant{
+	var flags dbus.Flags
+	if c.Interactive {
+		flags |= dbus.FlagAllowInteractiveAuthorization
+	}
+	if call.NoReply {
+		flags |= dbus.FlagNoReplyExpected
+	}
+	destination := ""
+	if c.bus {
+		destination = call.Destination
+	}
+	whole := plainCall(call, destination, flags, c.serial+1)
+	if whole == nil {
+		var err error
+		if whole, err = anyCall(call, destination, flags, c.serial+1); err != nil {
+			return Ticket{}, nil, err
+		}
+	}
+	c.serial++
+	t := Ticket{c.serial, c.Timeout}
+	if call.Timeout != 0 {
+		t.timeout = call.Timeout
+	}
+	return t, whole, nil
+}
+
+// anyCall has godbus write a call.
+func anyCall(call Call, destination string, flags dbus.Flags, serial uint32) ([]byte, error) {
+	m := &dbus.Message{Type: dbus.TypeMethodCall, Flags: flags, Body: call.Args, Headers: map[dbus.HeaderField]dbus.Variant{
 		dbus.FieldPath:      dbus.MakeVariant(call.Path),
 		dbus.FieldInterface: dbus.MakeVariant(call.Interface),
 		dbus.FieldMember:    dbus.MakeVariant(call.Method),
 	}}
-	if c.Interactive {
-		m.Flags |= dbus.FlagAllowInteractiveAuthorization
-	}
-	if call.NoReply {
-		m.Flags |= dbus.FlagNoReplyExpected
-	}
-	if c.bus && call.Destination != "" {
-		m.Headers[dbus.FieldDestination] = dbus.MakeVariant(call.Destination)
+	if destination != "" {
+		m.Headers[dbus.FieldDestination] = dbus.MakeVariant(destination)
 	}
 	if len(call.Args) > 0 {
 		m.Headers[dbus.FieldSignature] = dbus.MakeVariant(dbus.SignatureOf(call.Args...))
 	}
 	var b bytes.Buffer
 	if err := m.EncodeTo(&b, binary.LittleEndian); err != nil {
-		return Ticket{}, nil, err
+		return nil, err
 	}
-	c.serial++
-	binary.LittleEndian.PutUint32(b.Bytes()[8:], c.serial)
-	t := Ticket{c.serial, c.Timeout}
-	if call.Timeout != 0 {
-		t.timeout = call.Timeout
-	}
-	return t, b.Bytes(), nil
+	binary.LittleEndian.PutUint32(b.Bytes()[8:], serial)
+	return b.Bytes(), nil
 }
 
 func (c *Conn) write(m []byte) error {

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"math"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/godbus/dbus/v5"
 )
@@ -21,7 +22,7 @@ func plainReply(whole, header []byte, k *kept) *dbus.Message {
 	complete := eachField(header, binary.LittleEndian, func(code dbus.HeaderField, kind byte, value []byte) {
 		switch {
 		case code == dbus.FieldReplySerial && kind == 'u':
-			m.Headers[code] = dbus.MakeVariant(binary.LittleEndian.Uint32(value))
+			m.Headers[code] = dbus.MakeVariantWithSignature(binary.LittleEndian.Uint32(value), dbus.Signature{}) // without reflection
 		case code == dbus.FieldSignature && kind == 'g':
 			signature = string(value)
 		case (code == dbus.FieldSender || code == dbus.FieldDestination) && kind == 's':
@@ -211,14 +212,32 @@ func (r *reader) allProperties(n int) []Property {
 	})
 }
 
+// unitSignature is what units are listed as.
+const unitSignature = "(ssssssouso)"
+
+// unit reads a unit of a list. One whose strings are no text is odd.
+func (r *reader) unit() Unit {
+	r.take(0, 8)
+	text := func() string {
+		s := r.string()
+		r.odd = r.odd || !utf8.ValidString(s)
+		return s
+	}
+	return Unit{ID: text(), Description: text(), LoadState: text(), ActiveState: text(), Sub: text(), Following: text(),
+		Path: ObjectPath(r.string()), JobID: r.uint32(), JobType: text(), JobPath: ObjectPath(r.string())}
+}
+
 // array reads an array of values of one type.
 func (r *reader) array(of string, depth int) any {
 	if of == "y" {
 		return r.bytes()
 	}
 	n := int(r.uint32())
-	if of == "(sv)" && depth == 1 {
+	switch {
+	case of == "(sv)" && depth == 1:
 		return r.allProperties(n)
+	case of == unitSignature && depth == 1:
+		return list(r, n, 8, make([]Unit, 0, min(max(n, 0), len(r.text))/128), r.unit)
 	}
 	if of == "ay" {
 		return elements(r, n, 4, r.bytes)

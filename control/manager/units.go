@@ -25,6 +25,11 @@ func (c *Conn) ListUnits(states, patterns []string) ([]Unit, error) {
 	if IsName(err, "UnknownMethod", "AccessDenied") {
 		reply, err = c.Manager("ListUnitsFiltered", notNil(states))
 	}
+	if err == nil && len(reply) > 0 {
+		if l, ok := reply[0].([]Unit); ok {
+			return l, nil
+		}
+	}
 	rows, err := first[[][]any](reply, err)
 	if err != nil {
 		return nil, err
