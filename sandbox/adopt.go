@@ -19,6 +19,7 @@ var adoptions = [...]adoption{
 	{givenStart, "", func(to, from *Settings) { to.start, to.parameters = from.start, from.parameters }},
 	{givenEphemeral, "Ignoring ephemeral setting, file %p is not trusted.", func(to, from *Settings) { to.ephemeral = from.ephemeral }},
 	{givenPivotRoot, "", func(to, from *Settings) { to.pivotRoot = from.pivotRoot }},
+	{givenHardened, "", func(to, from *Settings) { to.hardened = to.hardened || from.hardened }},
 	{givenChdir, "", func(to, from *Settings) { to.chdir = from.chdir }},
 	{givenEnv, "", func(to, from *Settings) { to.setenv = from.setenv }},
 	{givenUser, "", func(to, from *Settings) { to.user, to.noUser = from.user, false }},
@@ -29,6 +30,7 @@ var adoptions = [...]adoption{
 	{givenVolatile, "", func(to, from *Settings) { to.volatile = from.volatile }},
 	{givenMounts, "Ignoring TemporaryFileSystem=, Bind= and BindReadOnly= settings, file %p is not trusted.", func(to, from *Settings) { to.mounts = from.mounts }},
 	{givenNetwork, "Ignoring network settings, file %p is not trusted.", func(to, from *Settings) { to.networkSettings = from.networkSettings }},
+	{givenPorts, "Ignoring Port= setting, file %p is not trusted.", func(to, from *Settings) { to.ports = from.ports }},
 	{givenUsers, "Ignoring PrivateUsers= and PrivateUsersChown= settings, file %p is not trusted.", func(to, from *Settings) {
 		to.users, to.usersBase, to.usersRange = from.users, from.usersBase, from.usersRange
 		to.ownership, to.ownershipGiven = from.ownership, from.ownershipGiven
@@ -36,7 +38,10 @@ var adoptions = [...]adoption{
 	{givenBindUser, "Ignoring bind user setting, file %p is not trusted.", func(to, from *Settings) { to.bindUsers = from.bindUsers }},
 	{givenBindUserShell, "Ignoring bind user shell setting, file %p is not trusted.", func(to, from *Settings) { to.bindUserShell = from.bindUserShell }},
 	{givenNotifyReady, "", func(to, from *Settings) { to.notifyReady = from.notifyReady }},
-	{givenFamilies, "", func(to, from *Settings) { to.families, to.restricted = from.families, from.restricted }},
+	{givenFamilies, "", func(to, from *Settings) {
+		to.families, to.restricted = from.families, from.restricted
+		to.given |= givenFamilies
+	}},
 	{givenHostname, "", func(to, from *Settings) { to.hostname = from.hostname }},
 	{givenNoNewPrivileges, "", func(to, from *Settings) { to.noNewPrivileges = from.noNewPrivileges }},
 	{givenOOMScoreAdjust, "Ignoring OOMScoreAdjust= setting, file '%p' is not trusted.", func(to, from *Settings) { to.oomScoreAdjust = from.oomScoreAdjust }},

@@ -50,7 +50,7 @@ func (c *Call) describe(dir string) (*container.Container, error) {
 	d := &container.Container{
 		Tree: dir, ReadOnly: o.readOnly, Volatile: o.volatile, PivotRoot: o.pivotRoot,
 		Mounts: slices.Clone(o.mounts), ResolvConf: o.resolvConf, Timezone: o.timezone, Creds: o.credentials,
-		Namespace: container.Namespaces{PID: !o.shareSystem && !c.shared("PID"), IPC: !o.shareSystem && !c.shared("IPC"), UTS: !o.shareSystem && !c.shared("UTS"), Cgroup: true, Network: o.privateNetwork && o.networkPath == ""},
+		Namespace: container.Namespaces{PID: !o.shareSystem && !c.shared("PID"), IPC: !o.shareSystem && !c.shared("IPC"), UTS: !o.shareSystem && !c.shared("UTS"), Cgroup: ownCgroups(), Network: o.privateNetwork && o.networkPath == ""},
 	}
 	if !o.dryRun {
 		if err := c.temporaries(d.Mounts); err != nil {
@@ -63,6 +63,7 @@ func (c *Call) describe(dir string) (*container.Container, error) {
 		}
 	}
 	slices.SortStableFunc(d.Mounts, func(a, b container.Custom) int { return strings.Compare(a.Target, b.Target) })
+	d.Journal = o.linkJournal != "no" && !o.ephemeral
 	if b, ok := unit.Boolean(os.Getenv("SYSTEMD_NSPAWN_TMPFS_TMP")); ok && !b {
 		d.NoTmp = true
 	}
@@ -110,6 +111,12 @@ func (c *Call) shared(name string) bool {
 		}
 	}
 	return false
+}
+
+// ownCgroups tells whether the container is to see the cgroups from its own down only.
+func ownCgroups() bool {
+	b, ok := unit.Boolean(os.Getenv("SYSTEMD_NSPAWN_USE_CGNS"))
+	return b || !ok
 }
 
 // machineID is the tree's own, the one asked for, or a random one.
@@ -224,9 +231,9 @@ func (c *Call) process(d *container.Container, t *tree.Tree) {
 		if d.User.Shell != "" {
 			shell = d.User.Shell
 		}
-	} else if u, err := lookUpUser(t, "root"); err == nil {
-		home = u.Home
-		if u.Shell != "" {
+	} else if o.user != "" { // root by name or number
+		name = o.user
+		if u, err := lookUpUser(t, name); err == nil && u.Shell != "" {
 			shell = u.Shell
 		}
 	}
@@ -256,8 +263,8 @@ func (c *Call) process(d *container.Container, t *tree.Tree) {
 		if p.Dir == "" {
 			p.Dir = home
 		}
-		p.Argv = []string{"-" + path.Base(shell)}
-		p.Paths = slices.Compact([]string{shell, "/bin/bash", "/bin/sh"})
+		p.Argv, p.Login = []string{""}, true
+		p.Paths = []string{shell, "/bin/bash", "/bin/sh"}
 	}
 	for _, v := range []string{"COLORTERM", "NO_COLOR"} {
 		if x, ok := os.LookupEnv(v); ok && o.console != "pipe" {
@@ -285,8 +292,11 @@ func dashed(s string) string {
 func environment(env, more []string) []string {
 	for _, v := range more {
 		name, _, _ := strings.Cut(v, "=")
-		env = slices.DeleteFunc(env, func(e string) bool { return strings.HasPrefix(e, name+"=") })
-		env = append(env, v)
+		if i := slices.IndexFunc(env, func(e string) bool { return strings.HasPrefix(e, name+"=") }); i >= 0 {
+			env[i] = v
+		} else {
+			env = append(env, v)
+		}
 	}
 	return env
 }
@@ -359,7 +369,7 @@ func lookUpUser(t *tree.Tree, name string) (*container.User, error) {
 		return nil, unknown
 	}
 	groups, _, err := t.ReadFile("/etc/group", 16<<20)
-	if err != nil {
+	if err != nil || u.Name != name { // who is called by a number is in no further groups
 		return u, nil
 	}
 	for line := range strings.SplitSeq(string(groups), "\n") {

@@ -66,7 +66,7 @@ var fileKeys = [...]fileKey{
 	{"Exec.PrivateUsersDelegate", "private-users-delegate", nil, notParsed},
 	{"Exec.NotifyReady", "", readNotifyReady, notParsed},
 	{"Exec.SystemCallFilter", "system-call-filter", nil, notParsed},
-	{"Exec.RestrictAddressFamilies", "restrict-address-families", nil, "Failed to parse address family, ignoring: %v"},
+	{"Exec.RestrictAddressFamilies", "restrict-address-families", readFamilies, "Failed to parse address family, ignoring: %v"},
 	{"Exec.Hostname", "hostname", nil, "Specified invalid hostname, ignoring assignment: %v"},
 	{"Exec.NoNewPrivileges", "", readNoNewPrivileges, notParsed},
 	{"Exec.OOMScoreAdjust", "", readOOMScoreAdjust, itself},
@@ -76,6 +76,7 @@ var fileKeys = [...]fileKey{
 	{"Exec.Timezone", "timezone", nil, notParsed},
 	{"Exec.SuppressSync", "", readSuppressSync, notParsed},
 	{"Exec.Ephemeral", "", readEphemeral, notParsed},
+	{"Exec.Hardened", "", readHardened, notParsed},
 	{"Files.ReadOnly", "", readReadOnly, notParsed},
 	{"Files.Volatile", "volatile", nil, notParsed},
 	{"Files.Bind", "bind", nil, noBind},
@@ -91,13 +92,13 @@ var fileKeys = [...]fileKey{
 	{"Network.Private", "", readPrivate, notParsed},
 	{"Network.NamespacePath", "network-namespace-path", readAbsolute, itself},
 	{"Network.Interface", "network-interface", nil, endsReading},
-	{"Network.MACVLAN", "network-macvlan", nil, endsReading},
-	{"Network.IPVLAN", "network-ipvlan", nil, endsReading},
+	{"Network.MACVLAN", "network-macvlan", readUnlessEmpty, endsReading},
+	{"Network.IPVLAN", "network-ipvlan", readUnlessEmpty, endsReading},
 	{"Network.VirtualEthernet", "", readVirtualEthernet, notParsed},
 	{"Network.VirtualEthernetExtra", "network-veth-extra", nil, "Invalid extra virtual Ethernet link specification %v: %m"},
-	{"Network.Bridge", "network-bridge", nil, "Interface name is not valid or too long, ignoring assignment: %v"},
+	{"Network.Bridge", "network-bridge", readBridge, "Interface name is not valid or too long, ignoring assignment: %v"},
 	{"Network.Zone", "network-zone", nil, "Invalid network zone name, ignoring: %v"},
-	{"Network.Port", "port", nil, itself},
+	{"Network.Port", "port", readPort, itself},
 }
 
 // longestFile is how long a .nspawn file may be, in bytes.
@@ -252,6 +253,16 @@ func readEphemeral(f *settingsFile, _, value string) error {
 	return f.boolean(value, givenEphemeral, &f.call.Opt.ephemeral)
 }
 
+// readFamilies takes a list, up to what is wrong in it.
+func readFamilies(f *settingsFile, key, value string) error {
+	f.call.Opt.given |= givenFamilies
+	return readOption(f, key, value)
+}
+
+func readHardened(f *settingsFile, _, value string) error {
+	return f.boolean(value, givenHardened, &f.call.Opt.hardened)
+}
+
 func readReadOnly(f *settingsFile, _, value string) error {
 	return f.boolean(value, givenReadOnly, &f.call.Opt.readOnly)
 }
@@ -273,6 +284,23 @@ func readPrivate(f *settingsFile, _, value string) error {
 	private := false
 	err := f.boolean(value, givenNetwork, &private)
 	f.call.Opt.privateNetwork = f.call.Opt.privateNetwork || private
+	return err
+}
+
+// readBridge takes a name, or takes it back.
+func readBridge(f *settingsFile, key, value string) error {
+	if value == "" {
+		f.call.Opt.bridge = ""
+		return nil
+	}
+	return readOption(f, key, value)
+}
+
+func readPort(f *settingsFile, key, value string) error {
+	err := readOption(f, key, value)
+	if err != nil && strings.HasPrefix(err.Error(), string(errSamePort)) {
+		return cli.Usage(string(errSamePort) + ", ignoring: " + value)
+	}
 	return err
 }
 

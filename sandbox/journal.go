@@ -52,6 +52,9 @@ func (c *Call) linkJournal(d *container.Container, dir string) error {
 		defer j.tree.Close()
 		for _, p := range []string{"/var", "/var/log", journalDir} {
 			if err := j.mkdir(p); err != nil {
+				if o.linkJournalTry && errors.Is(err, unix.EROFS) {
+					return nil
+				}
 				return err
 			}
 		}

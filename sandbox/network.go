@@ -55,18 +55,33 @@ func (c *Call) network(d *container.Container) (*network, error) {
 	}
 	for _, pair := range o.interfaces {
 		host, inside, _ := strings.Cut(pair, ":")
-		if err := n.ready(host); err != nil {
-			n.close()
-			return nil, err
-		}
 		n.devices = append(n.devices, borrowed{host, inside})
 	}
 	return n, nil
 }
 
+// interfacesReady tells whether the devices that are to be moved are there.
+func (c *Call) interfacesReady() error {
+	if len(c.Opt.interfaces) == 0 {
+		return nil
+	}
+	host, err := netlink.Open()
+	if err != nil {
+		return fmt.Errorf("Failed to connect to netlink: %w", err)
+	}
+	defer host.Close()
+	for _, pair := range c.Opt.interfaces {
+		name, _, _ := strings.Cut(pair, ":")
+		if err := ready(host, name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // ready tells whether a device is there and no longer what udev(7) still works on.
-func (n *network) ready(name string) error {
-	index, err := n.host.Index(name)
+func ready(host *netlink.Conn, name string) error {
+	index, err := host.Index(name)
 	if err != nil {
 		return Exit(1) // the reference says no word either
 	}

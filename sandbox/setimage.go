@@ -20,6 +20,19 @@ func setMstack(c *Call, v string) (err error) {
 	return err
 }
 
+func setOCIBundle(c *Call, v string) (err error) {
+	c.Opt.ociBundle, err = absolute(v)
+	return err
+}
+
+// setLabel takes what means nothing without SELinux.
+func setLabel(*Call, string) error {
+	if _, err := os.Stat("/sys/fs/selinux/enforce"); err == nil {
+		return errLater
+	}
+	return nil
+}
+
 // setImagePolicy checks no more than the form of a policy, systemd.image-policy(7).
 func setImagePolicy(_ *Call, v string) error {
 	for p := range strings.SplitSeq(v, ":") {

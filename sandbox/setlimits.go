@@ -257,12 +257,10 @@ func signalNames() []string {
 		switch {
 		case n < 32:
 			l = append(l, strings.TrimPrefix(unix.SignalName(unix.Signal(n)), "SIG"))
-		case n == 34:
-			l = append(l, "RTMIN")
-		case n > 34 && n < 64:
+		case n < 34: // the C library's own
+			l = append(l, strconv.Itoa(n))
+		default:
 			l = append(l, "RTMIN+"+strconv.Itoa(n-34))
-		case n == 64:
-			l = append(l, "RTMAX")
 		}
 	}
 	return l

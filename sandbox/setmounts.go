@@ -258,8 +258,8 @@ func (c *Call) temporaries(l []container.Custom) error {
 			if err != nil {
 				return err
 			}
-			m.Source = dir
-			if err := os.Chmod(dir, 0o755); err != nil {
+			m.Source = dir + "/src"
+			if err := os.Mkdir(m.Source, 0o755); err != nil {
 				return err
 			}
 		case m.Kind == container.Overlay && !m.ReadOnly:

@@ -72,6 +72,8 @@ type Settings struct {
 	bindUserGroup     bool
 	forwardJournal    string
 	forwardLimits     bool
+	ociBundle         string
+	ports             []string // PROTOCOL:HOST:CONTAINER
 	networkSettings
 }
 
@@ -81,6 +83,15 @@ type networkSettings struct {
 	networkPath    string
 	interfaces     []string
 	veth           bool
+	macvlan        []string
+	ipvlan         []string
+	vethExtra      []string
+	bridge, zone   string
+}
+
+// further tells whether there are devices besides those that are moved and a plain pair.
+func (n *networkSettings) further() bool {
+	return len(n.macvlan)+len(n.ipvlan)+len(n.vethExtra) > 0 || n.bridge+n.zone != ""
 }
 
 // given are the groups of settings that are masked together, systemd.nspawn(5).
@@ -116,6 +127,8 @@ const (
 	givenFamilies
 	givenBindUser
 	givenBindUserShell
+	givenHardened
+	givenPorts
 	givenRlimit // and the 15 after it, one for each limit
 )
 

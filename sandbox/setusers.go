@@ -38,6 +38,9 @@ func (o *Settings) privateUsers(v string) error {
 	default:
 		base, count, has := strings.Cut(v, ":")
 		n, err := unit.Unsigned(base, 32)
+		if strings.HasPrefix(base, "-") {
+			err = unix.EINVAL
+		}
 		if err == nil && n >= noID {
 			err = unix.ENXIO
 		}

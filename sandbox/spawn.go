@@ -35,6 +35,15 @@ func (c *Call) spawn() error {
 	if o.cleanup && o.dryRun {
 		return cli.Usage("--dry-run and --cleanup may not be combined.")
 	}
+	if o.forwardLimits && o.forwardJournal == "" {
+		return cli.Usage("--forward-journal-max-use=/--forward-journal-keep-free=/--forward-journal-max-file-size=/--forward-journal-max-files= require --forward-journal=.")
+	}
+	if o.ociBundle != "" {
+		if _, err := os.Stat(o.ociBundle + "/config.json"); err != nil {
+			return fmt.Errorf("Failed to parse '%s/config.json': %w", o.ociBundle, errno(err))
+		}
+		return errLater
+	}
 	if err := c.readEnvironment(); err != nil {
 		return err
 	}
@@ -49,6 +58,9 @@ func (c *Call) spawn() error {
 	}
 	if err := c.findTree(); err != nil {
 		return err
+	}
+	if _, err := os.Stat(o.template); err == nil && !isDir(o.template) {
+		return cli.Usage("No matching entries in versioned directory '" + o.template + "' found.")
 	}
 	if err := c.loadFile(); err != nil {
 		return err
@@ -66,6 +78,9 @@ func (c *Call) spawn() error {
 	}
 	if !o.dryRun {
 		_ = os.MkdirAll("/run/systemd/nspawn", 0o755) // who looks for containers looks there
+	}
+	if err := c.interfacesReady(); err != nil {
+		return err
 	}
 	p, err := c.prepare()
 	if err != nil {
@@ -272,7 +287,7 @@ func (e spokenErrno) Unwrap() error { return e.Errno }
 func (c *Call) decideConsole() {
 	o := &c.Opt
 	terminals := isTerminal(os.Stdin) && isTerminal(os.Stdout)
-	if o.console == "pipe" && terminals {
+	if o.console == "pipe" && terminals && !o.quiet {
 		c.say(term.Notice, "Console mode 'pipe' selected, but standard input/output are connected to an interactive TTY. Most likely you want to use "+
 			"'interactive' console mode for proper interactivity and shell job control. Proceeding anyway.")
 	}

@@ -52,9 +52,6 @@ func (c *Call) runOnce(p *prepared, restarted bool) (again bool, err error) {
 		return false, err
 	}
 	defer managers.close()
-	if !o.quiet && d.Users == nil && d.Limit.Capabilities&^container.Capabilities() != 0 && o.retain != allOfThem {
-		c.say(term.Warning, "Some capabilities will not be set because they are not in the current bounding set.")
-	}
 	g := &cgroup{}
 	defer g.remove()
 	signals := make(chan os.Signal, 8)
@@ -65,12 +62,19 @@ func (c *Call) runOnce(p *prepared, restarted bool) (again bool, err error) {
 	defer func() { c.print(context.End()) }()
 	var con *console.Console
 	r, err := d.Start(container.Hooks{Created: func(r *container.Running) error {
+		for _, w := range r.Warnings {
+			c.say(term.Warning, w)
+		}
+		if !o.quiet && d.Users == nil && d.Limit.Capabilities&^container.Capabilities() != 0 && o.retain != allOfThem {
+			c.say(term.Warning, "Some capabilities will not be set because they are not in the current bounding set.")
+		}
 		err := network.give(r.PID)
 		if err == nil {
 			err = managers.add(r, d, network.interfaces(), restarted)
 		}
 		if err == nil {
 			err = g.add(r.PID, d, managers.scope != "")
+			r.Cgroup = strings.TrimPrefix(strings.TrimPrefix(g.path, cgroupRoot()), "/")
 		}
 		if err == nil && r.Console != nil {
 			con, err = c.openConsole(r, look) // so that the payload finds it in the right size
@@ -85,9 +89,6 @@ func (c *Call) runOnce(p *prepared, restarted bool) (again bool, err error) {
 	}
 	if err != nil {
 		return false, err
-	}
-	for _, w := range r.Warnings {
-		c.say(term.Warning, w)
 	}
 	c.tell(r.PID)
 	status, err := c.accompany(r, con, signals, managers.stop)

@@ -6,6 +6,7 @@ import (
 
 	"ctl/internal/cli"
 	"ctl/internal/term"
+	"ctl/internal/tree"
 	"ctl/internal/unit"
 	"ctl/sandbox/container"
 )
@@ -46,7 +47,7 @@ func (c *Call) needsManager() error {
 }
 
 func (c *Call) noteFamilies() {
-	if c.Opt.given&givenFamilies == 0 && c.systemdNspawn() {
+	if c.Opt.given&givenFamilies == 0 && c.Opt.file != fileNo && c.systemdNspawn() {
 		c.say(term.Notice, familiesNote)
 	}
 }
@@ -91,18 +92,20 @@ func (c *Call) verify() error {
 		return cli.Usage("--read-only and --private-users-ownership=chown may not be combined.")
 	case namespaced && o.ownership == ownedByChown && o.volatile != container.VolatileNo:
 		return cli.Usage("--volatile= and --private-users-ownership=chown may not be combined.")
-	case o.networkPath != "" && (o.veth || len(o.interfaces) > 0):
+	case o.networkPath != "" && (o.veth || len(o.interfaces) > 0 || o.further()):
 		return cli.Usage("--network-namespace-path= cannot be combined with other network options.")
+	case o.bridge != "" && o.zone != "":
+		return cli.Usage("--network-bridge= and --network-zone= may not be combined.")
 	case namespaced && writable == "network" && !o.privateNetwork:
 		return cli.Usage("Invalid namespacing settings. Mounting sysfs with --private-users requires --private-network.")
 	case namespaced && everything:
 		return cli.Usage("Cannot combine --private-users with read-write API VFS mounts.")
+	case len(o.ports) > 0 && !o.privateNetwork && o.networkPath == "":
+		return cli.Usage("Cannot use --port= without private networking.")
 	case o.bindUserShell && len(o.bindUsers) == 0:
 		return cli.Usage("Cannot use --bind-user-shell= without --bind-user=")
 	case o.bindUserGroup && len(o.bindUsers) == 0:
 		return cli.Usage("Cannot use --bind-user-group= without --bind-user=")
-	case o.forwardLimits && o.forwardJournal == "":
-		return cli.Usage("--forward-journal-max-use=/--forward-journal-keep-free=/--forward-journal-max-file-size=/--forward-journal-max-files= require --forward-journal=.")
 	case o.start == startBoot && o.ambient != 0:
 		return cli.Usage("AmbientCapability= setting is not useful for boot mode.")
 	case o.ambient == allOfThem:
@@ -148,8 +151,30 @@ func (c *Call) missing() error {
 		}
 		return errLater
 	}
-	if len(o.bindUsers) > 0 {
+	if o.further() || len(o.ports) > 0 {
 		return errLater
 	}
+	if len(o.bindUsers) > 0 {
+		return c.bindUsers()
+	}
 	return nil
+}
+
+// bindUsers refuses users whom the host does not know.
+func (c *Call) bindUsers() error {
+	o := &c.Opt
+	host, err := tree.Open("/")
+	if err != nil {
+		return err
+	}
+	defer host.Close()
+	for _, name := range o.bindUsers {
+		if u, err := lookUpUser(host, name); err != nil || u.Name != name {
+			if dir, err := realPath(o.directory); err == nil && !o.quiet {
+				c.announce(dir)
+			}
+			return cli.Usage("Failed to resolve user '" + name + "': Unknown user")
+		}
+	}
+	return errLater
 }

@@ -11,7 +11,19 @@ import (
 // TestHardened: what is in a hardened container reaches nothing that is not its own.
 func TestHardened(t *testing.T) {
 	h := host(t)
-	got := run(t, h, "ctl", oracle.HostCall{Setup: armed, Script: attacked + hardened + "-D t /usr/bin/attack"})
+	for how, start := range map[string]string{"option": hardened, "file": "/ctl/systemd-nspawn -q --keep-unit --register=no "} {
+		t.Run(how, func(t *testing.T) {
+			c := oracle.HostCall{Setup: armed, Script: attacked + start + "-D t /usr/bin/attack"}
+			if how == "file" {
+				c.Setup += "printf '[Exec]\\nHardened=yes\\n' >t.nspawn\n"
+			}
+			checkHardened(t, run(t, h, "ctl", c))
+		})
+	}
+}
+
+func checkHardened(t *testing.T, got oracle.HostResult) {
+	t.Helper()
 	_, came := outcomes(got)
 	for name, want := range required {
 		c, ok := came[name]

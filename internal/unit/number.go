@@ -24,7 +24,7 @@ func Limit(name, s string) (uint64, error) {
 	case "NICE":
 		return niceLimit(s)
 	case "NOFILE", "NPROC", "LOCKS", "SIGPENDING", "RTPRIO":
-		return Unsigned(s, 64)
+		return Unsigned(strings.TrimLeft(s, " \t\n\r"), 64)
 	}
 	return Size(s, 1024)
 }

@@ -22,6 +22,8 @@ type builder struct {
 	master   *os.File       // of the console
 	slave    *os.File
 	stub     *os.File // our own program
+	late     []lateMount
+	cgroups  int // all of them, mounted nowhere yet, -1 where the container sees its own only or there are none
 	warnings []string
 }
 
@@ -52,6 +54,9 @@ func (b *builder) build() error {
 			if s.May && absent(err) {
 				continue
 			}
+			if said(err) {
+				return err
+			}
 			return fmt.Errorf("%s %s: %w", s.Do, s.Target, bare(err))
 		}
 	}
@@ -60,8 +65,8 @@ func (b *builder) build() error {
 	if err := b.credentials(); err != nil {
 		return fmt.Errorf("pass credentials: %w", bare(err))
 	}
-	if err := b.asOwner(b.home); err != nil {
-		return fmt.Errorf("make a home directory: %w", bare(err))
+	if err := b.home(); err != nil {
+		return Failure{"Failed to make home directory", err}
 	}
 	return b.checkExec()
 }
@@ -172,16 +177,12 @@ func (b *builder) openTree() (int, error) {
 			return -1, fmt.Errorf("make %s the root: %w", c.PivotRoot[0], bare(err))
 		}
 	}
-	attr := uint64(0)
-	if c.ReadOnly && c.Volatile == VolatileNo { // what is in memory may be written
-		attr |= readOnly
+	if fd, err = b.otherRoot(fd, place); err != nil {
+		return -1, err
 	}
 	if c.Limit.Hardened {
-		attr |= noDev
-	}
-	if attr != 0 {
-		if err := setAttributes(fd, attr, true); err != nil {
-			return fail("make read-only", err)
+		if err := setAttributes(fd, noDev, true); err != nil {
+			return fail("keep devices from", err)
 		}
 	}
 	return fd, nil
@@ -200,14 +201,14 @@ func (b *builder) pivot(fd, place int) (int, error) {
 	if err != nil {
 		return -1, err
 	}
-	if err := attach(root, place); err != nil || b.c.PivotRoot[1] == "" {
-		return root, err
-	}
-	old, err := cloneMount(fd, "", true)
+	old, err := cloneMount(fd, "", true) // before the new root is put over it
 	if err != nil {
 		return -1, err
 	}
 	defer unix.Close(old)
+	if err := attach(root, place); err != nil || b.c.PivotRoot[1] == "" {
+		return root, err
+	}
 	n := tree.At(root, b.c.Tree)
 	to, err := n.Handle(b.c.PivotRoot[1], unix.O_PATH|unix.O_DIRECTORY)
 	if err != nil {
@@ -270,19 +271,19 @@ func (b *builder) home() error {
 	if _, err := b.root.Stat(u.Home); !errors.Is(err, unix.ENOENT) {
 		return nil
 	}
-	d, err := b.root.MkdirAll(path.Dir(u.Home), 0o775)
+	var d *tree.Dir
+	name := path.Base(u.Home)
+	err := b.asOwner(func() (err error) {
+		if d, err = b.root.MkdirAll(path.Dir(u.Home), 0o775); err == nil {
+			err = unix.Mkdirat(d.Fd(), name, 0o755)
+		}
+		return err
+	})
 	if err != nil {
 		return err
 	}
 	defer d.Close()
-	name := path.Base(u.Home)
-	if err := unix.Mkdirat(d.Fd(), name, 0o755); err != nil {
-		return err
-	}
-	base := 0
-	if b.c.Users != nil {
-		base = b.c.shift()
-	}
+	base := b.c.shift()
 	return unix.Fchownat(d.Fd(), name, base+int(u.UID), base+int(u.GID), unix.AT_SYMLINK_NOFOLLOW)
 }
 
@@ -315,6 +316,11 @@ func (b *builder) do(s *Step) error {
 	case Directory:
 		return b.directory(s.Target, s.Mode)
 	case Link:
+		if s.May {
+			if _, err := b.root.Stat(path.Join(path.Dir(s.Target), s.Source)); err != nil {
+				return err
+			}
+		}
 		return b.in(s.Target, func(dir int, name string) error {
 			err := unix.Symlinkat(s.Source, dir, name)
 			if s.May && errors.Is(err, unix.EEXIST) {
@@ -338,7 +344,7 @@ func (b *builder) do(s *Step) error {
 			return err
 		}
 		defer unix.Close(fd)
-		return setAttributes(fd, s.Attr, false)
+		return setAttributes(fd, s.Attr, s.Target == "/") // all that is mounted in the tree
 	case Wanted:
 		return b.custom(s.Custom)
 	}
@@ -472,18 +478,28 @@ func (b *builder) hostBind(s *Step) error {
 }
 
 func (b *builder) bindFrom(from int, s *Step) error {
-	fd, err := cloneMount(from, "", false)
+	fd, err := b.hostFile(from, s)
 	if err != nil {
 		return err
 	}
 	defer unix.Close(fd)
-	if err := propagate(fd, s.propagation()); err != nil {
-		return err
-	}
-	if err := setAttributes(fd, s.Attr, false); err != nil {
-		return err
-	}
 	return b.attachOn(fd, from, s.Target)
+}
+
+// hostFile is what is open as from, mounted once more and nowhere yet.
+func (b *builder) hostFile(from int, s *Step) (int, error) {
+	fd, err := cloneMount(from, "", false)
+	if err != nil {
+		return -1, err
+	}
+	if err = propagate(fd, s.propagation()); err == nil {
+		err = setAttributes(fd, s.Attr, false)
+	}
+	if err != nil {
+		unix.Close(fd)
+		return -1, err
+	}
+	return fd, nil
 }
 
 // attachOn puts a mount of what is open as from at target; what is missing there is made of the same kind.
@@ -519,6 +535,9 @@ func (b *builder) device(s *Step) error {
 	host := s.Target
 	var st unix.Stat_t
 	if err := unix.Stat(host, &st); err != nil {
+		if errors.Is(err, unix.ENOENT) { // what the host lacks the container does
+			return nil
+		}
 		return err
 	}
 	if st.Mode&unix.S_IFMT != s.Mode {

@@ -35,6 +35,7 @@ type Container struct {
 	Keep       []int       // file descriptors to be held open until the container is gone: locks
 	ResolvConf ResolvConf
 	Timezone   Timezone
+	Journal    bool   // it is to be kept, if only in memory
 	Incoming   string // a directory of the host, what is mounted below which appears in the container too, for machinectl(1)
 }
 
@@ -53,6 +54,7 @@ const (
 type Process struct {
 	Argv    []string
 	Paths   []string // the files tried one after the other to execute; absolute
+	Login   bool     // Argv begins with what says to the shell that is found that it is a login shell
 	Env     []string // the whole environment
 	Dir     string   // the working directory, "/" if empty
 	Stub    bool     // below a process of ours that is PID 1

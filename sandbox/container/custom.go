@@ -2,36 +2,88 @@ package container
 
 import (
 	"errors"
-	"fmt"
+	"path"
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"ctl/internal/tree"
 )
 
 // custom makes a mount that the caller asked for.
 func (b *builder) custom(m *Custom) error {
-	switch m.Kind {
-	case Tmpfs:
-		return b.customTmpfs(m)
-	case Overlay:
-		return b.customOverlay(m)
-	case Inaccessible:
+	if m.Target == "/" {
+		return nil // that is the root already
+	}
+	if m.Kind == Inaccessible {
 		return b.hide(m)
 	}
-	from, err := b.open(m.Source, m.InTree)
+	fd, from, err := b.customMount(m)
 	if err != nil {
 		return err
 	}
-	defer unix.Close(from)
-	fd, err := cloneMount(from, "", !m.Shallow)
-	if err != nil {
-		return err
+	if m.InProc() { // which is not mounted yet
+		unix.Close(from)
+		b.late = append(b.late, lateMount{fd, m.Target})
+		return nil
 	}
 	defer unix.Close(fd)
-	if m.Map != NoMap {
-		if err := b.mapCustom(m, fd, from); err != nil {
-			return fmt.Errorf("map owners: %w", err)
+	if from < 0 {
+		if err := b.attachAt(fd, m.Target); err != nil {
+			return Failure{"Creating mount point for " + m.Kind.String() + " " + m.Target + " failed", err}
 		}
+		return nil
+	}
+	defer unix.Close(from)
+	return b.attachCustom(fd, from, m)
+}
+
+// A lateMount is one that is not there before there are others.
+type lateMount struct {
+	fd     int
+	target string
+}
+
+func (b *builder) closeLate() {
+	for _, m := range b.late {
+		unix.Close(m.fd)
+	}
+}
+
+// InProc tells whether a mount is below /proc.
+func (m *Custom) InProc() bool { return m.Target == "/proc" || strings.HasPrefix(m.Target, "/proc/") }
+
+// customMount makes a mount that is nowhere yet, and opens what it is of, if that is something.
+func (b *builder) customMount(m *Custom) (fd, from int, err error) {
+	switch m.Kind {
+	case Tmpfs:
+		fd, err = b.customTmpfs(m)
+		return fd, -1, err
+	case Overlay:
+		fd, err = b.customOverlay(m)
+		return fd, -1, err
+	}
+	if from, err = b.open(m.Source, m.InTree); err != nil {
+		return -1, -1, Failure{"Failed to clone " + m.Source, err}
+	}
+	if fd, err = b.customBind(m, from); err != nil {
+		unix.Close(from)
+	}
+	return fd, from, err
+}
+
+// customBind is a mount of what is open as from.
+func (b *builder) customBind(m *Custom, from int) (int, error) {
+	fd, err := cloneMount(from, "", !m.Shallow)
+	if err != nil {
+		return -1, Failure{"Failed to clone " + m.Source, err}
+	}
+	if m.Map == MapAll || m.Map != NoMap && b.c.Users != nil {
+		err = b.mapCustom(m, fd, from)
+	}
+	if err != nil {
+		unix.Close(fd)
+		return -1, Failure{"Failed to map ids for bind mount " + m.Target, err}
 	}
 	attr := uint64(0)
 	if m.ReadOnly {
@@ -42,10 +94,65 @@ func (b *builder) custom(m *Custom) error {
 	}
 	if attr != 0 {
 		if err := setAttributes(fd, attr, true); err != nil {
-			return err
+			unix.Close(fd)
+			return -1, err
 		}
 	}
-	return b.attachOn(fd, from, m.Target)
+	return fd, nil
+}
+
+// attachCustom puts a mount of what is open as from at its target.
+func (b *builder) attachCustom(fd, from int, m *Custom) error {
+	err := b.attachOn(fd, from, m.Target)
+	var st, target unix.Stat_t
+	if err == nil || unix.Fstat(from, &st) != nil {
+		return err
+	}
+	place, e := b.root.Handle(m.Target, unix.O_PATH)
+	if errors.Is(e, unix.ENOENT) {
+		if _, e := b.root.Stat(path.Dir(m.Target)); e != nil {
+			return Failure{"Failed to make parents of " + m.Target, err}
+		}
+		return Failure{"Failed to create mount point " + m.Target, err}
+	}
+	if e != nil {
+		return err
+	}
+	defer unix.Close(place)
+	if unix.Fstat(place, &target) != nil {
+		return err
+	}
+	switch a, b := st.Mode&unix.S_IFMT == unix.S_IFDIR, target.Mode&unix.S_IFMT == unix.S_IFDIR; {
+	case a && !b:
+		return Refusal("Cannot bind mount directory " + m.Source + " on file " + m.Target + ".")
+	case b && !a:
+		return Refusal("Cannot bind mount file " + m.Source + " on directory " + m.Target + ".")
+	}
+	return err
+}
+
+// otherRoot puts what was asked for on "/" over the tree, open and mounted as fd at place, and returns what is then the root directory.
+func (b *builder) otherRoot(fd, place int) (int, error) {
+	for i := range b.c.Mounts {
+		m := &b.c.Mounts[i]
+		if m.Target != "/" || m.Kind == Inaccessible {
+			continue
+		}
+		b.root = tree.At(fd, b.c.Tree)
+		root, from, err := b.customMount(m)
+		if err != nil {
+			return -1, err
+		}
+		if from >= 0 {
+			unix.Close(from)
+		}
+		if err := attach(root, place); err != nil {
+			return -1, Failure{"Failed to mount /", err}
+		}
+		unix.Close(fd)
+		fd = root
+	}
+	return fd, nil
 }
 
 // open opens a source, of the host or of the tree.
@@ -87,18 +194,27 @@ next:
 	return attr, rest
 }
 
-func (b *builder) customTmpfs(m *Custom) error {
-	attr, options := splitOptions(m.Options, private|strict)
-	fd, err := newMount("tmpfs", "", b.c.owned(options...), attr)
-	if err != nil {
-		return err
+func (b *builder) customTmpfs(m *Custom) (int, error) {
+	attr, options := splitOptions(m.Options, noDev|strict)
+	options = b.c.owned(options...)
+	all := options
+	if attr&readOnly != 0 {
+		all = append([]string{"ro"}, options...)
 	}
-	defer unix.Close(fd)
-	return b.attachAt(fd, m.Target)
+	fd, err := newMount("tmpfs", "", all, attr)
+	if err != nil {
+		return -1, notMounted("tmpfs", m.Target, attr, options, err)
+	}
+	return fd, nil
+}
+
+// notMounted is the failure of a mount(2).
+func notMounted(typ, target string, attr uint64, options []string, err error) error {
+	return Failure{"Failed to mount " + typ + " (type " + typ + ") on " + target + " (" + mountFlags(attr) + " \"" + strings.Join(options, ",") + "\")", err}
 }
 
 // customOverlay lays directories over each other; the last of them takes the changes, if there is a work directory.
-func (b *builder) customOverlay(m *Custom) error {
+func (b *builder) customOverlay(m *Custom) (int, error) {
 	var fds []int
 	defer func() {
 		for _, fd := range fds {
@@ -115,44 +231,56 @@ func (b *builder) customOverlay(m *Custom) error {
 		fds = append(fds, fd)
 		return fdPath(fd), nil
 	}
-	var lower []string
+	var lower, named []string
 	for i := range m.Lower { // the option has the highest first
-		p, err := path(m.Lower[len(m.Lower)-1-i])
+		lower = append(lower, m.Lower[len(m.Lower)-1-i])
+		named = append(named, strings.TrimPrefix(lower[i], "+"))
+	}
+	names := []string{"lowerdir=" + strings.Join(named, ":")}
+	if !m.ReadOnly {
+		names = append(names, "upperdir="+strings.TrimPrefix(m.Source, "+"), "workdir="+m.Work)
+	}
+	fail := func(err error) (int, error) { return -1, notMounted("overlay", m.Target, 0, names, err) }
+	if !m.ReadOnly && m.Work == "" {
+		return fail(unix.ENOENT) // of a directory of the tree for changes, which would have to be left in it
+	}
+	for i, l := range lower {
+		p, err := path(l)
 		if err != nil {
-			return err
+			return fail(err)
 		}
-		lower = append(lower, p)
+		lower[i] = p
 	}
 	options := []string{"lowerdir=" + strings.Join(lower, ":")}
 	if !m.ReadOnly {
 		upper, err := path(m.Source)
 		if err != nil {
-			return err
+			return fail(err)
 		}
 		work, err := path(m.Work)
 		if err != nil {
-			return err
+			return fail(err)
 		}
 		options = append(options, "upperdir="+upper, "workdir="+work)
 	}
 	fd, err := newMount("overlay", "overlay", options, 0)
 	if err != nil {
-		return err
+		return fail(err)
 	}
-	defer unix.Close(fd)
 	if m.ReadOnly {
 		if err := setAttributes(fd, readOnly, false); err != nil {
-			return err
+			unix.Close(fd)
+			return fail(err)
 		}
 	}
-	return b.attachAt(fd, m.Target)
+	return fd, nil
 }
 
 // hide puts something of the same kind over the target that nobody can open.
 func (b *builder) hide(m *Custom) error {
 	place, err := b.root.Handle(m.Target, unix.O_PATH)
 	if err != nil {
-		return err
+		return Failure{"Failed to resolve " + m.Target, err}
 	}
 	defer unix.Close(place)
 	var st unix.Stat_t
@@ -178,4 +306,28 @@ func (b *builder) hide(m *Custom) error {
 		return err
 	}
 	return attach(fd, place)
+}
+
+// mountFlags are attributes of a mount under the names that mount(2) has for them.
+func mountFlags(attr uint64) string {
+	var l []string
+	for _, f := range [...]struct {
+		attr uint64
+		name string
+	}{{readOnly, "MS_RDONLY"}, {noSuid, "MS_NOSUID"}, {noDev, "MS_NODEV"}, {noExec, "MS_NOEXEC"}, {unix.MOUNT_ATTR_NODIRATIME, "MS_NODIRATIME"},
+		{unix.MOUNT_ATTR_NOSYMFOLLOW, "MS_NOSYMFOLLOW"}} {
+		if attr&f.attr != 0 {
+			l = append(l, f.name)
+		}
+	}
+	switch attr & unix.MOUNT_ATTR__ATIME {
+	case unix.MOUNT_ATTR_NOATIME:
+		l = append(l, "MS_NOATIME")
+	case strict:
+		l = append(l, "MS_STRICTATIME")
+	}
+	if l == nil {
+		return "0"
+	}
+	return strings.Join(l, "|")
 }

@@ -77,7 +77,7 @@ func eachSource(steps []Step, want func(path string, may bool) error) error {
 		switch {
 		case s.Do == HostBind:
 			err = want(s.Source, s.May)
-		case s.Do == Wanted && !s.Custom.InTree:
+		case s.Do == Wanted && !s.Custom.InTree && !strings.HasPrefix(s.Custom.Source, "+"):
 			err = want(s.Custom.Source, false)
 		}
 		if err == nil && s.Custom != nil {

@@ -1,6 +1,8 @@
 package container
 
 import (
+	"errors"
+
 	"ctl/internal/sys"
 )
 
@@ -13,8 +15,20 @@ type Failure struct {
 func (f Failure) Error() string { return f.What + ": " + sys.Strerror(sys.Errno(f.Err)) }
 func (f Failure) Unwrap() error { return f.Err }
 
+// said tells whether an error says all that there is to say.
+func said(err error) bool {
+	_, failure := errors.AsType[Failure](err)
+	_, refusal := errors.AsType[Refusal](err)
+	return failure || refusal
+}
+
 // PayloadFailure is a Failure of the container's first process, which existed already.
 type PayloadFailure struct{ Failure }
 
 // Unwrap returns the reason.
 func (f *PayloadFailure) Unwrap() error { return f.Failure.Err }
+
+// Refusal is what cannot be, in a sentence.
+type Refusal string
+
+func (r Refusal) Error() string { return string(r) }

@@ -53,7 +53,8 @@ var resolvConfFiles = [...]string{"/etc/resolv.conf", "/usr/lib/systemd/resolv.c
 
 // readOnlyTree tells whether nothing can be written to the tree's /etc.
 func (c *Container) readOnlyTree() bool {
-	return c.ReadOnly && c.Volatile == VolatileNo || c.Volatile == VolatileState
+	return c.ReadOnly && c.Volatile == VolatileNo || c.Volatile == VolatileState ||
+		slices.ContainsFunc(c.Mounts, func(m Custom) bool { return m.Target == "/" }) // the tree is not to be written then
 }
 
 // resolvConf gives the container a resolv.conf(5). What fails is only warned of.
@@ -68,7 +69,10 @@ func (b *builder) resolvConf() error {
 		return b.tell("Failed to remove /etc/resolv.conf", b.remove("/etc/resolv.conf"))
 	case mode >= ResolvConfBindHost:
 		from := resolvConfFiles[mode-ResolvConfBindHost]
-		return b.tell("Failed to bind mount "+from, b.bindEtc(from, "/etc/resolv.conf"))
+		if err := b.tellMount(from, "/etc/resolv.conf"); err != errNotMounted {
+			return err
+		}
+		return b.tell("Failed to copy "+from+" to /etc/resolv.conf", b.copyEtc(from, "/etc/resolv.conf", false))
 	default:
 		from := resolvConfFiles[(mode-ResolvConfCopyHost)%4]
 		return b.tell("Failed to copy "+from+" to /etc/resolv.conf", b.copyEtc(from, "/etc/resolv.conf", mode >= ResolvConfReplaceHost))
@@ -76,10 +80,26 @@ func (b *builder) resolvConf() error {
 	return nil
 }
 
+// tellMount mounts a file of the host, and warns if that could not be done.
+func (b *builder) tellMount(from, target string) error {
+	err := b.bindEtc(from, target)
+	if errors.Is(err, unix.EROFS) {
+		err = unix.ENOENT // that it could not be made is no news
+	}
+	if err == nil || errors.Is(err, unix.EOVERFLOW) && b.c.Users != nil {
+		return err
+	}
+	b.warn("Failed to mount %s (type n/a) on %s (MS_BIND \"\"): %s", from, target, sys.Strerror(sys.Errno(err)))
+	return errNotMounted
+}
+
+// errNotMounted has been told of.
+var errNotMounted = errors.New("not mounted")
+
 // tell warns of what could not be done, unless it is to be tried again (asOwner).
 func (b *builder) tell(what string, err error) error {
-	if errors.Is(err, unix.EROFS) && b.c.readOnlyTree() {
-		return nil // as was asked for
+	if errors.Is(err, unix.EROFS) {
+		return nil // as is meant
 	}
 	if err != nil && !(errors.Is(err, unix.EOVERFLOW) && b.c.Users != nil) {
 		b.warn("%s, ignoring: %s", what, sys.Strerror(sys.Errno(err)))
@@ -96,7 +116,7 @@ func (b *builder) chooseResolvConf() ResolvConf {
 		}
 		return writable
 	}
-	if b.c.ownNetwork() {
+	if b.c.ownNetwork() || b.c.Namespace.Loopback {
 		return ResolvConfOff
 	}
 	if _, err := os.Stat(resolvConfFiles[3]); err == nil && stubAnswers() {
@@ -134,14 +154,28 @@ func (b *builder) remove(target string) error {
 	return nil
 }
 
-// bindEtc mounts a file of the host, read-only, on a file of the tree, which is made if it is missing.
+// bindEtc mounts a file of the host, read-only, on a file of the tree, which is made if it is missing; over a link that leads nowhere.
 func (b *builder) bindEtc(from, target string) error {
 	fd, err := unix.Open(from, unix.O_PATH|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return err
 	}
 	defer unix.Close(fd)
-	return b.bindFrom(fd, &Step{Do: HostBind, Target: target, Attr: readOnly | noSuid | noDev, Follow: true})
+	s := &Step{Do: HostBind, Target: target, Attr: readOnly | noSuid | noDev, Follow: true}
+	if _, err := b.root.Handle(target, unix.O_PATH); !errors.Is(err, unix.ENOENT) {
+		return b.bindFrom(fd, s)
+	}
+	link, err := b.root.Handle(target, unix.O_PATH|unix.O_NOFOLLOW)
+	if err != nil {
+		return b.bindFrom(fd, s)
+	}
+	defer unix.Close(link)
+	m, err := b.hostFile(fd, s)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(m)
+	return attach(m, link)
 }
 
 // copyEtc copies a file of the host to the tree. A link there is somebody's decision and stays, unless it is to be replaced.
@@ -174,7 +208,7 @@ func (b *builder) copyEtc(from, target string, replace bool) error {
 	if _, err := f.Write(data); err != nil {
 		return err
 	}
-	if s := b.c.shift(); s != 0 && b.c.Users.Owner == OwnedAsIs {
+	if s := b.c.shift(); s != 0 {
 		return unix.Fchown(fd, s, s)
 	}
 	return nil
@@ -259,7 +293,11 @@ func (b *builder) timezone() error {
 	case TimezoneSymlink:
 		return b.tell("Failed to correct timezone of container", b.linkZone("../usr/share/zoneinfo/"+name))
 	case TimezoneBind:
-		return b.tell("Failed to bind mount "+target, b.bindZone(target))
+		where := target
+		if r, err := b.root.Resolve(target, true); err == nil {
+			where = r
+		}
+		return b.tellMount("/etc/localtime", where)
 	case TimezoneCopy:
 		return b.tell("Failed to copy "+target, b.copyEtc("/etc/localtime", target, true))
 	}
@@ -282,12 +320,4 @@ func (b *builder) linkZone(to string) error {
 		return err
 	}
 	return b.own(d.Fd(), "localtime", nil)
-}
-
-// bindZone mounts the host's time zone where the container has its own.
-func (b *builder) bindZone(target string) error {
-	if r, err := b.root.Resolve(target, true); err == nil {
-		target = r
-	}
-	return b.bindEtc("/etc/localtime", target)
 }

@@ -38,6 +38,8 @@ func (c *Container) Inside() []Step {
 	again("kmsg", kmsgPath, locked, true, "the kernel's messages are the host's")
 	if c.Namespace.Cgroup {
 		l = append(l, Step{Do: Mount, Target: cgroupDir, Type: "cgroup2", Attr: api, May: true, Why: "its cgroup and those below"})
+	} else {
+		l = append(l, Step{Do: Mount, Target: cgroupDir, Type: "cgroup2", Attr: locked, May: true, Why: "all cgroups, of which it may write its own"})
 	}
 	return l
 }
@@ -68,6 +70,8 @@ func (p *payload) inside() (proc register) {
 			}
 		case s.Target == sysDir:
 			p.networkSys()
+		case s.Target == cgroupDir && !p.c.Namespace.Cgroup:
+			p.allCgroups()
 		case s.Target == cgroupDir: // the first process is put into it from outside, and sees it as its root
 			p.ask("be registered")
 			p.cgroup(s)
@@ -75,10 +79,30 @@ func (p *payload) inside() (proc register) {
 			p.mount(s.Type, s.Target, s.Attr)
 		}
 	}
-	if !p.c.Namespace.Cgroup {
-		p.ask("be registered")
+	for _, m := range p.b.late {
+		p.sys("Failed to create mount point "+m.target, none, unix.SYS_MOVE_MOUNT, m.fd, "", unix.AT_FDCWD, m.target, unix.MOVE_MOUNT_F_EMPTY_PATH|unix.MOVE_MOUNT_T_SYMLINKS)
 	}
 	return proc
+}
+
+// allCgroups shows the container all cgroups, read-only but for its own, where that is the answer to its registration tells.
+func (p *payload) allCgroups() {
+	var path [unix.PathMax]byte
+	at := address(&p.program, &path)
+	p.sys("be registered", none, unix.SYS_WRITE, p.socket, at, 1).want = 1
+	p.sys("be registered", none, unix.SYS_READ, p.socket, at, len(path))
+	if p.b.cgroups < 0 {
+		return
+	}
+	about, fd := "mount "+cgroupDir, p.reg()
+	p.sys(about, none, unix.SYS_MOVE_MOUNT, p.b.cgroups, "", unix.AT_FDCWD, cgroupDir, unix.MOVE_MOUNT_F_EMPTY_PATH).allow(unix.ENOENT)
+	from := len(p.calls)
+	p.sys(about, fd, unix.SYS_OPEN_TREE, p.b.cgroups, at, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC).allow(unix.ENOENT)
+	inner := len(p.calls)
+	p.attributes(about, fd, api, readOnly)
+	p.sys(about, none, unix.SYS_MOVE_MOUNT, fd, "", p.b.cgroups, at, unix.MOVE_MOUNT_F_EMPTY_PATH)
+	p.skipTo(inner)
+	p.skipTo(from)
 }
 
 // bind mounts something of the container over what is at a path of /proc, often that itself with other attributes.

@@ -3,6 +3,7 @@ package container
 import (
 	"encoding/hex"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"unsafe"
@@ -19,7 +20,7 @@ type payload struct {
 	b       *builder
 	socket  int // to the supervisor: one byte each way, twice with a user namespace
 	report  int
-	order   [2]int // a pipe whose end the stub closes when it is executed
+	order   [2]int // a pipe whose end the stub closes when it is ready
 	next    register
 	own     uint64 // the capabilities that we have
 	lastCap int    // and the highest one that there is
@@ -84,10 +85,13 @@ func (p *payload) mount(typ, target string, attr uint64) register {
 	fs, fd := p.reg(), p.reg()
 	p.sys(about, fs, unix.SYS_FSOPEN, typ, unix.FSOPEN_CLOEXEC)
 	p.sys(about, none, unix.SYS_FSCONFIG, fs, unix.FSCONFIG_SET_STRING, "source", typ, 0)
+	if attr&readOnly != 0 {
+		p.sys(about, none, unix.SYS_FSCONFIG, fs, unix.FSCONFIG_SET_FLAG, "ro", nil, 0)
+	}
 	p.sys(about, none, unix.SYS_FSCONFIG, fs, unix.FSCONFIG_CMD_CREATE, nil, nil, 0)
 	p.sys(about, fd, unix.SYS_FSMOUNT, fs, unix.FSMOUNT_CLOEXEC, attr)
 	p.sys(about, none, unix.SYS_MKDIRAT, unix.AT_FDCWD, target, 0o755).allow(unix.EEXIST, unix.EROFS, unix.EACCES, unix.EPERM)
-	p.sys(about, none, unix.SYS_MOVE_MOUNT, fd, "", unix.AT_FDCWD, target, unix.MOVE_MOUNT_F_EMPTY_PATH)
+	p.sys(about, none, unix.SYS_MOVE_MOUNT, fd, "", unix.AT_FDCWD, target, unix.MOVE_MOUNT_F_EMPTY_PATH|unix.MOVE_MOUNT_T_SYMLINKS)
 	return fd
 }
 
@@ -101,6 +105,7 @@ func (p *payload) close(fd register) {
 
 // networkSys makes a /sys that shows the container's own network devices and nothing of the host's firmware, modules or file systems.
 func (p *payload) networkSys() {
+	memory := p.memory("/sys", "0555", "4m", "1k") // made first, for mounts are listed in the order in which they were
 	sys := p.mount("sysfs", "/sys", locked)
 	var parts [len(shownOfSys)]register
 	for i, name := range shownOfSys {
@@ -110,7 +115,7 @@ func (p *payload) networkSys() {
 		p.attributes(about, parts[i], locked, 0)
 	}
 	p.sys("unmount what is not shown of /sys", none, unix.SYS_UMOUNT2, "/sys", unix.MNT_DETACH)
-	memory := p.memory("/sys", "0555", "4m", "1k")
+	p.sys("mount /sys", none, unix.SYS_MOVE_MOUNT, memory, "", unix.AT_FDCWD, "/sys", unix.MOVE_MOUNT_F_EMPTY_PATH|unix.MOVE_MOUNT_T_SYMLINKS)
 	for i, name := range shownOfSys {
 		about := "mount /sys/" + name
 		p.sys(about, none, unix.SYS_MKDIRAT, memory, name, 0o755)
@@ -122,7 +127,7 @@ func (p *payload) networkSys() {
 	p.attributes("make /sys read-only", memory, locked, 0)
 }
 
-// memory mounts a file system in memory.
+// memory is a file system in memory, mounted nowhere yet.
 func (p *payload) memory(target, mode, size, inodes string) register {
 	about := "mount " + target
 	fs, fd := p.reg(), p.reg()
@@ -132,7 +137,6 @@ func (p *payload) memory(target, mode, size, inodes string) register {
 	}
 	p.sys(about, none, unix.SYS_FSCONFIG, fs, unix.FSCONFIG_CMD_CREATE, nil, nil, 0)
 	p.sys(about, fd, unix.SYS_FSMOUNT, fs, unix.FSMOUNT_CLOEXEC, uint64(api))
-	p.sys(about, none, unix.SYS_MOVE_MOUNT, fd, "", unix.AT_FDCWD, target, unix.MOVE_MOUNT_F_EMPTY_PATH)
 	return fd
 }
 
@@ -204,13 +208,18 @@ func (p *payload) loopback() {
 // terminal gives the process its standard descriptors and, with a console, a controlling terminal.
 func (p *payload) terminal() {
 	p.sys("make a session", none, unix.SYS_SETSID).allow(unix.EPERM)
-	var fds []int
+	var fds []any
 	if p.c.Console {
-		t := int(p.b.slave.Fd())
+		var t any = int(p.b.slave.Fd())
+		if p.c.Users != nil { // for whom that is another file system
+			r := p.reg()
+			p.sys("open the terminal", r, unix.SYS_OPENAT, unix.AT_FDCWD, "/dev/pts/0", unix.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC)
+			t = r
+		}
 		if !p.c.Process.Stub { // whose child takes it
 			p.sys("take the terminal", none, unix.SYS_IOCTL, t, unix.TIOCSCTTY, 0)
 		}
-		fds = []int{t, t, t}
+		fds = []any{t, t, t}
 	} else {
 		for _, f := range p.c.Stdio {
 			fds = append(fds, int(f.Fd()))
@@ -284,6 +293,9 @@ func (p *payload) privileges() {
 		if len(u.Groups) > 0 {
 			groups = address(&p.program, &u.Groups[0])
 		}
+		if p.c.Console { // which it may want to open by its name
+			p.sys("give the terminal away", none, unix.SYS_FCHOWNAT, 0, "", int(u.UID), int(u.GID), unix.AT_EMPTY_PATH).allow(unix.EPERM, unix.EINVAL)
+		}
 		p.sys("set groups", none, sysSetgroups, len(u.Groups), groups)
 		p.sys("set the group", none, sysSetresgid, int(u.GID), int(u.GID), int(u.GID))
 		p.sys("set the user", none, sysSetresuid, int(u.UID), int(u.UID), int(u.UID))
@@ -348,12 +360,12 @@ func (p *payload) last() {
 	if dir == "" {
 		dir = "/"
 	}
+	p.closeStrays() // which would count against the limit of open files
 	// Not through a link to what is open, which may be outside (CVE-2024-21626).
 	about, fd := "Failed to change to specified working directory "+dir, p.reg()
 	how := unix.OpenHow{Flags: unix.O_PATH | unix.O_DIRECTORY | unix.O_CLOEXEC, Resolve: unix.RESOLVE_NO_MAGICLINKS}
 	p.sys(about, fd, unix.SYS_OPENAT2, unix.AT_FDCWD, dir, address(&p.program, &how), unsafe.Sizeof(how))
 	p.sys(about, none, unix.SYS_FCHDIR, fd)
-	p.sys("close descriptors", none, unix.SYS_CLOSE_RANGE, p.given, uint64(^uint32(0)), unix.CLOSE_RANGE_CLOEXEC)
 	p.sys("unblock signals", none, unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, address(&p.program, &unblocked), nil, 8)
 	if p.c.Process.Stub {
 		p.stub()
@@ -364,13 +376,34 @@ func (p *payload) last() {
 		name := argv[0]
 		if name == "" { // it is called by where it is found
 			name = strings.Join(p.c.Process.Paths, ", ")
-			at = p.texts(append([]string{path}, argv[1:]...))
+			called := path
+			if p.c.Process.Login {
+				called = "-" + path[strings.LastIndexByte(path, '/')+1:]
+			}
+			at = p.texts(append([]string{called}, argv[1:]...))
 		}
 		c := p.sys("execv("+name+") failed", none, unix.SYS_EXECVE, path, at, env)
 		if i < len(p.c.Process.Paths)-1 {
 			c.allow(unix.ENOENT, unix.EACCES, unix.ENOTDIR)
 		}
 	}
+}
+
+// closeStrays closes all descriptors but the payload's own and those that are needed until it is executed, which closes them.
+func (p *payload) closeStrays() {
+	held := []int{p.report}
+	if p.c.Process.Stub {
+		held = append(held, p.order[0], p.order[1], int(p.b.stub.Fd()))
+	}
+	next := p.given
+	slices.Sort(held)
+	for _, fd := range held {
+		if fd > next {
+			p.sys("close descriptors", none, unix.SYS_CLOSE_RANGE, next, fd-1, 0)
+		}
+		next = max(next, fd+1)
+	}
+	p.sys("close descriptors", none, unix.SYS_CLOSE_RANGE, next, uint64(^uint32(0)), 0)
 }
 
 // stub forks the payload, which goes on in a session of its own, and executes ctl as the first process.
@@ -382,12 +415,14 @@ func (p *payload) stub() {
 		args[0], args[1] = args[1], args[0]
 	}
 	p.sys("hide what is of the caller", none, unix.SYS_PRCTL, unix.PR_SET_DUMPABLE, 0, 0, 0, 0)
-	p.sys("fork", none, unix.SYS_CLONE, args[:]...).forks = 2
+	p.sys("fork", none, unix.SYS_CLONE, args[:]...).forks = 3
 	// A signal that comes before the stub has handlers would be lost, for the first process of a namespace ignores what it does not handle.
 	all := ^uint64(0)
 	p.sys("start the stub", none, unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, address(&p.program, &all), nil, 8)
+	p.sys("start the stub", none, unix.SYS_FCNTL, p.order[1], unix.F_SETFD, 0)
 	p.sys("start the stub", none, unix.SYS_EXECVEAT, int(p.b.stub.Fd()), "", p.texts([]string{StubName}), env, unix.AT_EMPTY_PATH)
-	// Until the stub is executed its memory is a copy of the supervisor's, with the caller's environment, which the payload is not to see.
+	// Until the stub is executed its memory is a copy of the supervisor's, with the caller's environment, which the payload is not to see; and
+	// until it is ready it has another name.
 	var buf [1]byte
 	p.sys("wait for the stub", none, unix.SYS_CLOSE, p.order[1])
 	p.sys("wait for the stub", none, unix.SYS_READ, p.order[0], address(&p.program, &buf), 1).want = 0

@@ -20,7 +20,7 @@ type Step struct {
 	Data    []byte
 	Custom  *Custom
 	Follow  bool   // what the host mounts or unmounts there later is as well
-	May     bool   // nothing is lost when there is no such source or target
+	May     bool   // nothing is lost when there is no such source or target; a link is made only to what is there
 	Why     string // for the plan's readers
 }
 
@@ -92,8 +92,11 @@ func (c *Container) networkView() bool { return c.ownNetwork() || c.Writable == 
 func (c *Container) Steps() []Step {
 	var l []Step
 	add := func(s Step) { l = append(l, s) }
-	if !c.readOnlyTree() {
+	if c.Volatile != VolatileState {
 		l = append(l, skeleton()...)
+	}
+	if c.ReadOnly && c.Volatile == VolatileNo { // what is in memory may be written
+		add(Step{Do: Seal, Target: "/", Attr: readOnly, Why: "asked for"})
 	}
 	if !c.NoTmp {
 		add(Step{Do: Mount, Target: "/tmp", Type: "tmpfs", Attr: private | strict, May: true,
@@ -126,10 +129,10 @@ func skeleton() []Step {
 	for _, d := range []struct {
 		path string
 		mode uint32
-	}{{"/usr", 0o755}, {"/root", 0o750}, {"/var", 0o755}, {"/etc", 0o755}, {"/proc", 0o555}, {"/sys", 0o555}, {"/dev", 0o555}, {"/run", 0o555}, {"/tmp", 0o755}} {
+	}{{"/usr", 0o755}, {"/root", 0o750}, {"/var", 0o755}, {"/etc", 0o755}, {"/proc", 0o555}, {"/sys", 0o555}, {"/dev", 0o555}, {"/run", 0o555}} {
 		l = append(l, Step{Do: Directory, Target: d.path, Mode: d.mode, May: true, Why: "every tree has it"})
 	}
-	for _, name := range [...]string{"bin", "lib", "sbin"} {
+	for _, name := range [...]string{"bin", "lib", "sbin", "lib64"} {
 		l = append(l, Step{Do: Link, Target: "/" + name, Source: "usr/" + name, May: true, Why: "every tree has it"})
 	}
 	return l
@@ -181,7 +184,7 @@ func (c *Container) devices() []Step {
 		number := strconv.Itoa(int(d.major)) + ":" + strconv.Itoa(int(d.minor))
 		l = append(l,
 			Step{Do: Device, Target: "/dev/" + d.name, Mode: unix.S_IFCHR, Device: int(unix.Mkdev(d.major, d.minor)), May: d.may},
-			Step{Do: Link, Target: "/dev/char/" + number, Source: "../" + d.name, May: d.may})
+			Step{Do: Link, Target: "/dev/char/" + number, Source: "../" + d.name, May: true})
 	}
 	for _, s := range [][2]string{{"/dev/fd", "/proc/self/fd"}, {"/dev/stdin", "/proc/self/fd/0"}, {"/dev/stdout", "/proc/self/fd/1"},
 		{"/dev/stderr", "/proc/self/fd/2"}, {"/dev/ptmx", "pts/ptmx"}} {

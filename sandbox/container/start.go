@@ -20,6 +20,7 @@ type Running struct {
 	Console  *os.File // the host's side of its console, nil if it has none
 	Notify   *os.File // the socket that receives what it tells, sd_notify(3)
 	Warnings []string // what could not be done and was done without
+	Cgroup   string   // where it is in the unified hierarchy of cgroups, relative to the root, which Hooks.Created finds out
 
 	guardian int
 	status   *os.File
@@ -29,7 +30,7 @@ type Running struct {
 // Hooks are called while a container starts.
 type Hooks struct {
 	// Created is called when the first process exists and waits. A container that is to be in a cgroup or a unit, or known to a
-	// manager, is put there now. Of r there are the process and the console.
+	// manager, is put there now. Of r there are the process, the console and the warnings.
 	Created func(r *Running) error
 }
 
@@ -70,7 +71,7 @@ func (c *Container) Start(h Hooks) (*Running, error) {
 }
 
 func (c *Container) start(h Hooks) (*Running, error) {
-	b := &builder{c: c, users: -1}
+	b := &builder{c: c, users: -1, cgroups: -1}
 	r := &Running{}
 	if c.Users != nil && c.Users.Owner != OwnedAsIs {
 		spans := c.Users.spans()
@@ -92,8 +93,13 @@ func (c *Container) start(h Hooks) (*Running, error) {
 			return nil, fmt.Errorf("join a network namespace: %w", err)
 		}
 	}
+	defer b.closeLate()
 	if err := b.build(); err != nil {
 		return nil, err
+	}
+	if !c.Namespace.Cgroup {
+		b.cgroups, _ = newMount("cgroup2", "", nil, locked)
+		defer unix.Close(b.cgroups)
 	}
 	r.Console = b.master
 	defer b.root.Close()
@@ -110,10 +116,10 @@ func (c *Container) start(h Hooks) (*Running, error) {
 			return nil, err
 		}
 	}
+	r.Warnings = b.warnings
 	if err := c.launch(b, r, h); err != nil {
 		return nil, err
 	}
-	r.Warnings = b.warnings
 	if b.slave != nil {
 		b.slave.Close()
 	}
@@ -278,7 +284,7 @@ func (c *Container) accompany(socket int, r *Running, h Hooks) error {
 		if err := writeMaps(pid, c.Users.within("uid_map"), c.Users.within("gid_map")); err != nil {
 			return fmt.Errorf("give user IDs: %w", err)
 		}
-		if err := answer(socket); err != nil {
+		if err := answer(socket, ""); err != nil {
 			return err
 		}
 		if _, err := hear(socket); err != nil {
@@ -288,7 +294,7 @@ func (c *Container) accompany(socket int, r *Running, h Hooks) error {
 	if err := h.Created(r); err != nil {
 		return err
 	}
-	return answer(socket)
+	return answer(socket, r.Cgroup)
 }
 
 // errGone is the payload that has ended too early; it says why elsewhere.
@@ -321,8 +327,8 @@ func hear(socket int) (int, error) {
 	}
 }
 
-func answer(socket int) error {
-	_, err := unix.Write(socket, []byte{0})
+func answer(socket int, text string) error {
+	_, err := unix.Write(socket, append([]byte(text), 0))
 	return err
 }
 

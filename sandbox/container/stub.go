@@ -67,10 +67,17 @@ const stubPayload = 2
 
 // Stub is the first process of a container that runs a program as its second one. It returns the exit status.
 func Stub() int {
-	_ = unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0)         // nobody is to look into it
-	_ = os.WriteFile("/proc/self/comm", []byte(StubName), 0) // ps(1) is to show what it is
+	if fd, err := unix.Open("/proc/self/comm", unix.O_WRONLY|unix.O_CLOEXEC, 0); err == nil {
+		_, _ = unix.Write(fd, []byte(StubName)) // ps(1) is to show what it is
+	}
+	_ = unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0) // nobody is to look into it
 	signals := make(chan os.Signal, 64)
 	signal.Notify(signals)
+	if unix.CloseRange(3, 1<<31-1, 0) != nil { // what is the payload's, and what it waits for (payload.stub)
+		for fd := range 1024 {
+			_ = unix.Close(max(fd, 3))
+		}
+	}
 	reboot := 0
 	var timeout <-chan time.Time
 	for {

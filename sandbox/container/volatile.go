@@ -41,6 +41,10 @@ func (b *builder) onlyUsr(fd, root int) (int, error) {
 			return -1, errNotMerged
 		}
 	}
+	m, err := b.memory() // before what is mounted in it, for mounts are listed in the order in which they were made
+	if err != nil {
+		return -1, err
+	}
 	usr, err := cloneMount(fd, "usr", true)
 	if err != nil {
 		return -1, fmt.Errorf("mount /usr of %s: %w", b.c.Tree, err)
@@ -48,10 +52,6 @@ func (b *builder) onlyUsr(fd, root int) (int, error) {
 	defer unix.Close(usr)
 	if err := setAttributes(usr, readOnly, true); err != nil {
 		return -1, fmt.Errorf("make /usr read-only: %w", err)
-	}
-	m, err := b.memory()
-	if err != nil {
-		return -1, err
 	}
 	if err := attach(m, root); err != nil {
 		return -1, err
@@ -120,8 +120,12 @@ func fdPath(fd int) string { return "/proc/self/fd/" + strconv.Itoa(fd) }
 
 // temporary is what Volatile adds to the steps.
 func (c *Container) temporary() []Step {
-	if c.Volatile != VolatileState {
-		return nil
+	var l []Step
+	if c.Volatile == VolatileState {
+		l = append(l, Step{Do: Mount, Target: "/var", Type: "tmpfs", Attr: strict, Options: c.owned(volatileLimits[:]...), Why: "the state is temporary"})
 	}
-	return []Step{{Do: Mount, Target: "/var", Type: "tmpfs", Attr: strict, Options: c.owned(volatileLimits[:]...), Why: "the state is temporary"}}
+	if c.Volatile != VolatileNo && c.Journal {
+		l = append(l, Step{Do: Directory, Target: "/var/log", Mode: 0o755}, Step{Do: Directory, Target: "/var/log/journal", Mode: 0o755, Why: "the journal is kept"})
+	}
+	return l
 }
