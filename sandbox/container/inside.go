@@ -79,10 +79,14 @@ func (p *payload) inside() (proc register) {
 			p.mount(s.Type, s.Target, s.Attr)
 		}
 	}
+	return proc
+}
+
+// late adds what the caller wants below /proc, which nothing of ours is to be written to any more.
+func (p *payload) late() {
 	for _, m := range p.b.late {
 		p.sys("Failed to create mount point "+m.target, none, unix.SYS_MOVE_MOUNT, m.fd, "", unix.AT_FDCWD, m.target, unix.MOVE_MOUNT_F_EMPTY_PATH|unix.MOVE_MOUNT_T_SYMLINKS)
 	}
-	return proc
 }
 
 // allCgroups shows the container all cgroups, read-only but for its own, where that is the answer to its registration tells.

@@ -54,9 +54,10 @@ func newPayload(c *Container, b *builder, supervisor, socket, report int, order 
 	}
 	proc := p.inside()
 	p.identity(proc)
-	p.share()
 	p.terminal()
 	p.limits(proc)
+	p.late()
+	p.share()
 	p.privileges()
 	p.last()
 	return p
