@@ -73,7 +73,9 @@ func (w propertyWriter) object(l []manager.Property) term.Object {
 
 // statusObject is what status shows of a unit, but for its journal.
 func statusObject(p unitProperties, processes []manager.Process) term.Object {
-	member := func(name, property string) term.Member { return term.Member{Name: name, Value: jsonValue(p[property])} }
+	member := func(name, property string) term.Member {
+		return term.Member{Name: name, Value: jsonValue(p.get(property))}
+	}
 	o := term.Object{member("unit", "Id"), member("description", "Description"), member("load", "LoadState"), member("active", "ActiveState"),
 		member("sub", "SubState"), member("result", "Result"), member("fragment", "FragmentPath"), member("drop_ins", "DropInPaths"),
 		member("unit_file_state", "UnitFileState"), member("preset", "UnitFilePreset"), member("active_enter", "ActiveEnterTimestamp"),
@@ -86,7 +88,9 @@ func statusObject(p unitProperties, processes []manager.Process) term.Object {
 
 // systemObject is what status tells of the system, or of the user's manager.
 func systemObject(host string, p unitProperties, processes []manager.Process) term.Object {
-	member := func(name, property string) term.Member { return term.Member{Name: name, Value: jsonValue(p[property])} }
+	member := func(name, property string) term.Member {
+		return term.Member{Name: name, Value: jsonValue(p.get(property))}
+	}
 	return term.Object{{Name: "system", Value: host}, member("state", "SystemState"), member("units", "NNames"), member("jobs", "NJobs"),
 		member("failed", "NFailedUnits"), member("since", "UserspaceTimestamp"), member("version", "Version"), member("tainted", "Tainted"),
 		member("control_group", "ControlGroup"), processObjects(processes)}

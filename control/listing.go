@@ -109,10 +109,7 @@ func unitValues(m *manager.Conn, units []manager.Unit, questions ...question) ([
 	l := make([]unitProperties, len(units))
 	err := m.Each(calls, func(i int, reply []any, err error) error {
 		n := i / len(questions)
-		if l[n] == nil {
-			l[n] = unitProperties{}
-		}
-		l[n][questions[i%len(questions)].name] = manager.Value(reply).Value
+		l[n] = append(l[n], manager.Property{Name: questions[i%len(questions)].name, Value: manager.Value(reply).Value})
 		return err
 	})
 	return l, err

@@ -107,7 +107,7 @@ func (c *Call) machineRow(name string, m *manager.Conn) []field {
 	state, failed, jobs := "n/a", uint32(0), uint32(0)
 	if m != nil {
 		if reply, err := m.Call(manager.GetAll(manager.ManagerPath, manager.ManagerInterface)); err == nil {
-			p := unitProperties(manager.PropertyMap(reply))
+			p := propertiesOf(reply)
 			state, failed, jobs = p.text("SystemState"), value[uint32](p, "NFailedUnits"), value[uint32](p, "NJobs")
 		}
 	}

@@ -37,7 +37,7 @@ func helpUnits(c *Call) error {
 		if err != nil {
 			return Failure{"get properties", err}
 		}
-		p := unitProperties(manager.PropertyMap(reply))
+		p := propertiesOf(reply)
 		if p.missing() {
 			return cli.Usage("Unit " + p.text("Id") + " could not be found.")
 		}

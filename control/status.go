@@ -160,10 +160,11 @@ func (w *statusWriter) pages(units []*shownUnit) error {
 		case err != nil:
 			return Failure{"get properties", err}
 		default:
-			u.properties = manager.PropertyMap(reply)
+			u.properties = propertiesOf(reply)
 		}
 		if i+1 == len(calls) || owner[i+1] != u {
 			w.unit(u)
+			w.m.Reuse(u.properties)
 		}
 		return nil
 	})

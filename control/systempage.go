@@ -21,7 +21,7 @@ func (w *statusWriter) system() error {
 		case err != nil:
 			return Failure{"read server status", err}
 		default:
-			p = manager.PropertyMap(reply)
+			p = propertiesOf(reply)
 		}
 		return nil
 	})

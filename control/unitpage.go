@@ -241,7 +241,7 @@ func (w *unitPage) stamp(t uint64) string {
 }
 
 func (w *unitPage) until() {
-	limit, ok := w.p["RuntimeMaxUSec"].(uint64)
+	limit, ok := w.p.get("RuntimeMaxUSec").(uint64)
 	if since := w.p.number("ActiveEnterTimestamp"); ok && limit < clock.Infinity && since > 0 && w.p.text("ActiveState") == "active" {
 		w.line("Until", w.stamp(since+limit+w.p.number("RuntimeRandomizedExtraUSec")))
 	}

@@ -36,14 +36,14 @@ func (w *unitPage) resources() {
 
 // activeUnits writes how many units of a slice are active.
 func (w *unitPage) activeUnits() {
-	n, ok := w.p["NCurrentlyActive"].(uint32)
+	n, ok := w.p.get("NCurrentlyActive").(uint32)
 	if !ok || n == 1<<32-1 {
 		return
 	}
 	var limits []string
 	for _, l := range [...]struct{ label, property string }{{"soft limit", "ConcurrencySoftMax"}, {"hard limit", "ConcurrencyHardMax"},
 		{"activating limit", "ActivatingConcurrencyMax"}} {
-		if v, ok := w.p[l.property].(uint32); ok && v != 1<<32-1 {
+		if v, ok := w.p.get(l.property).(uint32); ok && v != 1<<32-1 {
 			limits = append(limits, l.label+": "+decimal(v))
 		}
 	}
@@ -115,7 +115,7 @@ func (w *unitPage) memoryLimits() []string {
 		{"zswap max", "MemoryZSwapMax", none}, {"zswap max (startup)", "StartupMemoryZSwapMax", none},
 		{"limit", "MemoryLimit", none},
 	} {
-		v, ok := w.p[l.property].(uint64)
+		v, ok := w.p.get(l.property).(uint64)
 		if !ok || v == l.unset {
 			continue
 		}

@@ -84,7 +84,7 @@ func (w *unitPage) places() {
 // results writes how the unit's commands ended, and its main and control process.
 func (w *unitPage) results() {
 	for _, name := range [...]string{"ExecCondition", "ExecStartPre", "ExecStart", "ExecStartPost", "ExecReload", "ExecStop", "ExecStopPost"} {
-		rows, ok := w.p[name+"Ex"].([][]any)
+		rows, ok := w.p.get(name + "Ex").([][]any)
 		if !ok {
 			rows = w.p.rows(name)
 		}

@@ -29,16 +29,6 @@ func Processes(reply []any) []Process {
 	return l
 }
 
-// PropertyMap reads the reply to GetAll.
-func PropertyMap(reply []any) map[string]any {
-	l, _ := Properties(reply)
-	m := make(map[string]any, len(l))
-	for _, p := range l {
-		m[p.Name] = p.Value
-	}
-	return m
-}
-
 // Monotonic is the present on the clock of NextElapseUSecMonotonic, microseconds since boot.
 func Monotonic() uint64 {
 	var t unix.Timespec
