@@ -63,6 +63,7 @@ func (c *Call) describe(dir string) (*container.Container, error) {
 		}
 	}
 	slices.SortStableFunc(d.Mounts, func(a, b container.Custom) int { return strings.Compare(a.Target, b.Target) })
+	d.Label = o.mountLabel
 	d.Journal = o.linkJournal != "no" && !o.ephemeral
 	if b, ok := unit.Boolean(os.Getenv("SYSTEMD_NSPAWN_TMPFS_TMP")); ok && !b {
 		d.NoTmp = true

@@ -67,7 +67,7 @@ var Options = [...]cli.Option[Call]{
 	{Group: "Security", Long: "system-call-filter", Arg: "LIST|~LIST", Help: "Permit/prohibit specific system calls", Set: setCallFilter},
 	{Group: "Security", Long: "restrict-address-families", Arg: "LIST", Help: "Restrict socket address families to the given allowlist", Set: setFamilies},
 	{Group: "Security", Long: "selinux-context", Short: "Z", Arg: "SECLABEL", Help: "Set the SELinux security context to be used by processes in the container", Set: setLabel},
-	{Group: "Security", Long: "selinux-apifs-context", Short: "L", Arg: "SECLABEL", Help: "Set the SELinux security context to be used by API/tmpfs file systems in the container", Set: later},
+	{Group: "Security", Long: "selinux-apifs-context", Short: "L", Arg: "SECLABEL", Help: "Set the SELinux security context to be used by API/tmpfs file systems in the container", Set: setMountLabel},
 	{Group: "Security", Long: "hardened", Set: setHardened},
 
 	{Group: "Resources", Long: "rlimit", Arg: "NAME=LIMIT", Help: "Set a resource limit for the payload", Set: setRlimit},

@@ -25,6 +25,11 @@ func setOCIBundle(c *Call, v string) (err error) {
 	return err
 }
 
+func setMountLabel(c *Call, v string) error {
+	c.Opt.mountLabel = v
+	return nil
+}
+
 // setLabel takes what means nothing without SELinux.
 func setLabel(*Call, string) error {
 	if _, err := os.Stat("/sys/fs/selinux/enforce"); err == nil {

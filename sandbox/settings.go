@@ -73,6 +73,7 @@ type Settings struct {
 	forwardJournal    string
 	forwardLimits     bool
 	ociBundle         string
+	mountLabel        string
 	ports             []string // PROTOCOL:HOST:CONTAINER
 	networkSettings
 }

@@ -69,7 +69,7 @@ func (c *Call) showPlan(p *prepared) error {
 func (c *Call) foresee(d *container.Container) error {
 	err := d.Sources(func(p string) error {
 		if _, err := os.Stat(p); err != nil {
-			return fmt.Errorf("open %s: %w", p, errno(err))
+			return fmt.Errorf("Failed to clone %s: %w", p, errno(err))
 		}
 		return nil
 	})

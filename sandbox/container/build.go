@@ -296,7 +296,7 @@ func (b *builder) do(s *Step) error {
 			fd, err = hostSys(s.Attr)
 		}
 		if err != nil {
-			return err
+			return notMounted(s.Type, s.Target, s.Attr, b.c.mountOptions(s), err)
 		}
 		defer unix.Close(fd)
 		if s.Type == "devpts" {

@@ -3,6 +3,7 @@ package container
 import (
 	"errors"
 	"path"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -306,6 +307,19 @@ func (b *builder) hide(m *Custom) error {
 		return err
 	}
 	return attach(fd, place)
+}
+
+// mountOptions are the options of a step as the reference has them.
+func (c *Container) mountOptions(s *Step) []string {
+	l := slices.Clone(s.Options)
+	if s.Type == "tmpfs" && c.shift() == 0 {
+		l = slices.DeleteFunc(l, func(o string) bool { return strings.HasPrefix(o, "context=") })
+		l = append(l, "uid=0", "gid=0")
+		if c.Label != "" {
+			l = append(l, `context="`+c.Label+`"`)
+		}
+	}
+	return l
 }
 
 // mountFlags are attributes of a mount under the names that mount(2) has for them.
