@@ -9,20 +9,28 @@ import (
 	"github.com/godbus/dbus/v5"
 )
 
-// plainReply reads a reply that has nothing unusual in it, to the values that godbus makes of it, in a fraction of
+// plainMessage reads a reply or a signal that has nothing unusual in it, to the values that godbus makes of it, in a fraction of
 // the time: there are megabytes of them, and godbus asks reflection about each value. It is nil if the message is anything else
 // or has any fault; that is then godbus's to judge.
-func plainReply(whole, header []byte, k *kept) *dbus.Message {
+func plainMessage(whole, header []byte, k *kept) *dbus.Message {
 	const flags = 7 // those that are defined
-	if whole[0] != 'l' || dbus.Type(whole[1]) != dbus.TypeMethodReply || whole[2]&^flags != 0 {
+	signal := dbus.Type(whole[1]) == dbus.TypeSignal
+	if whole[0] != 'l' || !signal && dbus.Type(whole[1]) != dbus.TypeMethodReply || whole[2]&^flags != 0 {
 		return nil
 	}
-	m := &dbus.Message{Type: dbus.TypeMethodReply, Headers: make(map[dbus.HeaderField]dbus.Variant, 1)}
+	m := &dbus.Message{Type: dbus.Type(whole[1]), Headers: make(map[dbus.HeaderField]dbus.Variant, 3)}
+	has := func(code dbus.HeaderField, value any) {
+		m.Headers[code] = dbus.MakeVariantWithSignature(value, dbus.Signature{})
+	}
 	signature, usual := "", true
 	complete := eachField(header, binary.LittleEndian, func(code dbus.HeaderField, kind byte, value []byte) {
 		switch {
-		case code == dbus.FieldReplySerial && kind == 'u':
-			m.Headers[code] = dbus.MakeVariantWithSignature(binary.LittleEndian.Uint32(value), dbus.Signature{}) // without reflection
+		case code == dbus.FieldReplySerial && kind == 'u' && !signal:
+			has(code, binary.LittleEndian.Uint32(value))
+		case code == dbus.FieldPath && kind == 'o' && signal:
+			has(code, ObjectPath(value))
+		case (code == dbus.FieldInterface || code == dbus.FieldMember) && kind == 's' && signal:
+			has(code, string(value))
 		case code == dbus.FieldSignature && kind == 'g':
 			signature = string(value)
 		case (code == dbus.FieldSender || code == dbus.FieldDestination) && kind == 's':
@@ -30,7 +38,10 @@ func plainReply(whole, header []byte, k *kept) *dbus.Message {
 			usual = false
 		}
 	})
-	if signature != "" && !k.right(signature) || !complete || !usual || replyTo(m) == 0 {
+	if signature != "" && !k.right(signature) || !complete || !usual {
+		return nil
+	}
+	if !signal && replyTo(m) == 0 || signal && len(m.Headers) != 3 {
 		return nil
 	}
 	r := reader{text: string(whole[16+(len(header)+7)&^7:]), kept: k}

@@ -30,7 +30,7 @@ func read(whole []byte) (ours, theirs []any, plain bool, err error) {
 	if 16+fields > uint64(len(whole)) {
 		return nil, nil, false, nil
 	}
-	m := plainReply(whole, whole[16:16+fields], new(kept))
+	m := plainMessage(whole, whole[16:16+fields], new(kept))
 	n, err := dbus.DecodeMessage(bytes.NewReader(whole))
 	if m == nil || err != nil {
 		return nil, nil, m != nil, err
@@ -55,9 +55,9 @@ type row struct {
 	D []struct{ S, T string }
 }
 
-// TestPlainReply: what is read without godbus is what godbus reads, and bytes changed at random are either refused or
+// TestPlainMessage: what is read without godbus is what godbus reads, and bytes changed at random are either refused or
 // read alike.
-func TestPlainReply(t *testing.T) {
+func TestPlainMessage(t *testing.T) {
 	bodies := [][]any{
 		nil,
 		{"text", uint32(1), true, false, byte(3), uint16(4), int32(-5), int64(-6), uint64(7), ObjectPath("/a")},
@@ -95,5 +95,36 @@ func TestPlainReply(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// TestPlainSignal: a signal is read as godbus reads it.
+func TestPlainSignal(t *testing.T) {
+	values := map[string]dbus.Variant{"ActiveState": dbus.MakeVariant("active")}
+	m := dbus.Message{Type: dbus.TypeSignal, Flags: dbus.FlagNoReplyExpected, Body: []any{"a.b", values, []string{"c"}}, Headers: map[dbus.HeaderField]dbus.Variant{
+		dbus.FieldPath: dbus.MakeVariant(ObjectPath("/a")), dbus.FieldInterface: dbus.MakeVariant("b.c"), dbus.FieldMember: dbus.MakeVariant("D")}}
+	m.Headers[dbus.FieldSignature] = dbus.MakeVariant(dbus.SignatureOf(m.Body...))
+	var b bytes.Buffer
+	if err := m.EncodeTo(&b, binary.LittleEndian); err != nil {
+		t.Fatal(err)
+	}
+	whole := b.Bytes()
+	header := whole[16 : 16+binary.LittleEndian.Uint32(whole[12:])]
+	keepOrder(header, binary.LittleEndian)
+	got := plainMessage(whole, header, new(kept))
+	if got == nil {
+		t.Fatal("it is not read")
+	}
+	want := []any{"a.b", []Property{{"ActiveState", "active"}}, []string{"c"}}
+	if d := cmp.Diff(want, got.Body); d != "" {
+		t.Errorf("- sent, + read\n%s", d)
+	}
+	for _, code := range []dbus.HeaderField{dbus.FieldPath, dbus.FieldInterface, dbus.FieldMember} {
+		if got.Headers[code].Value() != m.Headers[code].Value() {
+			t.Errorf("field %d is %v", code, got.Headers[code])
+		}
+	}
+	if m := plainMessage(whole[:16], nil, new(kept)); m != nil {
+		t.Errorf("without fields: %v", m)
 	}
 }

@@ -74,7 +74,7 @@ func (c *Conn) next() (*dbus.Message, error) {
 	}
 	header := whole[16 : 16+fields]
 	keepOrder(header, order)
-	if m := plainReply(whole, header, &c.kept); m != nil {
+	if m := plainMessage(whole, header, &c.kept); m != nil {
 		return m, nil
 	}
 	m, err := dbus.DecodeMessage(bytes.NewReader(whole))
