@@ -15,6 +15,11 @@ func show(c *Call) error {
 		return err
 	}
 	var text bytes.Buffer
+	text.Grow(2 * enough)
+	flush := func() {
+		_, _ = c.Stdout.Write(text.Bytes())
+		text.Reset()
+	}
 	shown, later := []term.Value{}, false
 	w := propertyWriter{opt: &c.Opt, b: &text}
 	write := func(objects []object) error {
@@ -43,8 +48,7 @@ func show(c *Call) error {
 			}
 			m.Reuse(l)
 			if text.Len() > enough && c.pager() == nil {
-				_, _ = c.Stdout.Write(text.Bytes())
-				text.Reset()
+				flush()
 			}
 			return nil
 		})
@@ -64,6 +68,8 @@ func show(c *Call) error {
 	switch {
 	case c.moreJSON() && err == nil:
 		c.Print(c.Opt.JSON.Format(shown))
+	case text.Len() > 0 && c.pager() == nil:
+		flush()
 	case text.Len() > 0:
 		c.page(text.String())
 	}

@@ -213,7 +213,7 @@ func (k *kept) right(signature string) bool {
 func (r *reader) allProperties(n int) []Property {
 	l := r.kept.properties
 	if r.kept.properties = nil; l == nil {
-		const usual = 32 // bytes of a property
+		const usual = 40 // bytes of a property
 		l = make([]Property, 0, min(max(n, 0), len(r.text))/usual)
 	}
 	return list(r, n, 8, l, func() Property {
