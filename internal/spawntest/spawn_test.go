@@ -231,6 +231,7 @@ var volatile = [...]struct {
 	{regexp.MustCompile(`pidfdid=[0-9]+`), "pidfdid=N"},
 	{regexp.MustCompile(`(SYSTEMD_EXEC_PID: )[0-9]+`), "${1}N"},
 	{regexp.MustCompile(`nr_inodes=[0-9]+k?`), "nr_inodes=N"},
+	{regexp.MustCompile(`size=[0-9]{6,}k`), "size=N"}, // a part of this machine's memory
 	{regexp.MustCompile(`\x1b\[6n`), ""}, // what a shell asks its terminal, if it gets to it
 	// On a terminal it comes whenever the reference's child gets to it.
 	{regexp.MustCompile(`\x1b\[0;1;33m\x1b\[0;1;38:5:185mSome capabilities will not be set because they are not in the current bounding set\.\x1b\[0m\r?\n`), ""},
@@ -261,7 +262,7 @@ func settled(s string) []string {
 
 // litter is what the reference leaves on the host and in the tree after each container, and ctl does not (deviation 50). Where locks are
 // is made by both, but not always.
-var litter = regexp.MustCompile(`^(/run/systemd/nspawn/propagate|/run/systemd/nspawn(/locks)?: new|/run/systemd: new|/var/lib/machines/[^ ]*/var/log/journal: new|(mount )?/run/systemd/nspawn/(t|machines)\b|/tmp/nspawn-root-RANDOM: new|/run/systemd/nspawn-uid: new|cgroup /sys/fs/cgroup/caller/(payload|supervisor): new|/etc/\.pwd\.lock: new|/etc: new)`)
+var litter = regexp.MustCompile(`^(/run/systemd/nspawn/propagate|/run/systemd/nspawn(/locks)?: new|/run/systemd: new|/\S*/var/log/journal: new|(mount )?/run/systemd/nspawn/(t|machines)\b|/tmp/nspawn-root-RANDOM: new|/run/systemd/nspawn-uid: new|cgroup /sys/fs/cgroup/caller/(payload|supervisor): new|/etc/\.pwd\.lock: new|/etc: new)`)
 
 // ofStub is what can be seen of the first process where that is the stub, deviation 75.
 var ofStub = regexp.MustCompile(`(?m)^first (environ|exe|cwd|root|SigBlk|CapPrm|CapEff|descriptors): .*\n`)

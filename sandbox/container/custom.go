@@ -23,7 +23,7 @@ func (b *builder) custom(m *Custom) error {
 	if err != nil {
 		return err
 	}
-	if m.InProc() { // which is not mounted yet
+	if b.c.later(m.Target) {
 		unix.Close(from)
 		b.late = append(b.late, lateMount{fd, m.Target})
 		return nil
@@ -51,8 +51,11 @@ func (b *builder) closeLate() {
 	}
 }
 
-// InProc tells whether a mount is below /proc.
-func (m *Custom) InProc() bool { return m.Target == "/proc" || strings.HasPrefix(m.Target, "/proc/") }
+// later tells whether a place is in what the container's first process mounts.
+func (c *Container) later(target string) bool {
+	in := func(dir string) bool { return target == dir || strings.HasPrefix(target, dir+"/") }
+	return in("/proc") || in(cgroupDir) || c.networkView() && in(sysDir)
+}
 
 // customMount makes a mount that is nowhere yet, and opens what it is of, if that is something.
 func (b *builder) customMount(m *Custom) (fd, from int, err error) {
@@ -171,8 +174,7 @@ var mountOptions = [...]struct {
 	clear uint64
 }{
 	{"ro", readOnly, 0}, {"rw", 0, readOnly}, {"nosuid", noSuid, 0}, {"suid", 0, noSuid}, {"nodev", noDev, 0}, {"dev", 0, noDev},
-	{"noexec", noExec, 0}, {"exec", 0, noExec}, {"noatime", unix.MOUNT_ATTR_NOATIME, unix.MOUNT_ATTR__ATIME},
-	{"relatime", unix.MOUNT_ATTR_RELATIME, unix.MOUNT_ATTR__ATIME}, {"strictatime", strict, unix.MOUNT_ATTR__ATIME},
+	{"noexec", noExec, 0}, {"exec", 0, noExec}, {"noatime", 0, 0}, {"relatime", 0, 0}, {"strictatime", 0, 0}, // the last always holds
 	{"nodiratime", unix.MOUNT_ATTR_NODIRATIME, 0}, {"defaults", 0, 0},
 }
 
@@ -279,7 +281,13 @@ func (b *builder) customOverlay(m *Custom) (int, error) {
 
 // hide puts something of the same kind over the target that nobody can open.
 func (b *builder) hide(m *Custom) error {
-	place, err := b.root.Handle(m.Target, unix.O_PATH)
+	place, err := -1, error(nil)
+	later := b.c.later(m.Target)
+	if later { // the host has the same there
+		place, err = unix.Open(m.Target, unix.O_PATH|unix.O_CLOEXEC, 0)
+	} else {
+		place, err = b.root.Handle(m.Target, unix.O_PATH)
+	}
 	if err != nil {
 		return Failure{"Failed to resolve " + m.Target, err}
 	}
@@ -302,10 +310,15 @@ func (b *builder) hide(m *Custom) error {
 	if err != nil {
 		return err
 	}
-	defer unix.Close(fd)
 	if err := setAttributes(fd, locked, false); err != nil {
+		unix.Close(fd)
 		return err
 	}
+	if later {
+		b.late = append(b.late, lateMount{fd, m.Target})
+		return nil
+	}
+	defer unix.Close(fd)
 	return attach(fd, place)
 }
 
@@ -334,10 +347,7 @@ func mountFlags(attr uint64) string {
 			l = append(l, f.name)
 		}
 	}
-	switch attr & unix.MOUNT_ATTR__ATIME {
-	case unix.MOUNT_ATTR_NOATIME:
-		l = append(l, "MS_NOATIME")
-	case strict:
+	if attr&unix.MOUNT_ATTR__ATIME == strict {
 		l = append(l, "MS_STRICTATIME")
 	}
 	if l == nil {
