@@ -232,7 +232,7 @@ var volatile = [...]struct {
 	{regexp.MustCompile(`(SYSTEMD_EXEC_PID: )[0-9]+`), "${1}N"},
 	{regexp.MustCompile(`nr_inodes=[0-9]+k?`), "nr_inodes=N"},
 	{regexp.MustCompile(`size=[0-9]{6,}k`), "size=N"}, // a part of this machine's memory
-	{regexp.MustCompile(`\x1b\[6n`), ""}, // what a shell asks its terminal, if it gets to it
+	{regexp.MustCompile(`\x1b\[6n`), ""},              // what a shell asks its terminal, if it gets to it
 	// On a terminal it comes whenever the reference's child gets to it.
 	{regexp.MustCompile(`\x1b\[0;1;33m\x1b\[0;1;38:5:185mSome capabilities will not be set because they are not in the current bounding set\.\x1b\[0m\r?\n`), ""},
 	{regexp.MustCompile(`(Seccomp_filters: )[1-9]`), "${1}N"}, // deviation 52
