@@ -12,7 +12,7 @@ import (
 	"syscall"
 )
 
-// A Journal is the open files of a journal, those that may be read.
+// A Journal is the open files of a journal, those that may be read and have something of this boot.
 type Journal struct {
 	boot  string   // "_BOOT_ID=..."
 	names []string // of the fields that are wanted
@@ -61,7 +61,7 @@ func (j *Journal) addTops(tops []string, machine, namespace string) error {
 	return nil
 }
 
-// add opens the files of a directory. Those that are gone or are not for us are passed over.
+// add opens the files of a directory. Those that are gone or are not for us are passed over, and closed if they have nothing of this boot.
 func (j *Journal) add(dir string) error {
 	passed := func(err error) bool { return errors.Is(err, os.ErrNotExist) || errors.Is(err, os.ErrPermission) }
 	d, err := os.Open(dir)
@@ -87,12 +87,19 @@ func (j *Journal) add(dir string) error {
 			}
 			return err
 		}
-		j.open = append(j.open, r)
 		f, err := newFile(r)
-		if err != nil {
-			return err
+		var place uint64
+		if err == nil {
+			place, _, err = f.find(j.boot)
 		}
-		j.files = append(j.files, f)
+		if place == 0 {
+			r.Close()
+			if err != nil {
+				return err
+			}
+			continue
+		}
+		j.open, j.files = append(j.open, r), append(j.files, f)
 	}
 	return nil
 }
