@@ -44,8 +44,8 @@ func TestMain(m *testing.M) {
 //	  -out LINE, +out LINE and so on: only in this line, as the difference is shown
 //	  shows LINE         is a line of out, whose others are not compared
 //
-// Every sixth case is run, all of them with CTL_SPAWN_ALL set (`make fuzz`). Those that testdata/differs.list names differ in a way that
-// nobody has decided to keep or mended yet: the difference is shown, and fails nothing.
+// Every sixth case is run, all of them with CTL_SPAWN_ALL set (`make fuzz`). Those that testdata/differs.list names
+// are of options that ctl does not implement yet: the difference is shown, and fails nothing.
 //
 // With CTL_SPAWN=reference the reference is compared with itself, which shows what no two runs have alike. With
 // CTL_SPAWN=show the reference's answers are shown. With CTL_SPAWN_ANSWERS naming a directory, the reference's answers are kept there.
