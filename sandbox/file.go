@@ -110,7 +110,7 @@ func (c *Call) loadFile() error {
 		return nil
 	}
 	name := c.Opt.machine + ".nspawn"
-	beside := path.Join(path.Dir(path.Clean(c.Opt.directory)), name)
+	beside := path.Join(path.Dir(c.place()), name)
 	for _, p := range []string{"/etc/systemd/nspawn/" + name, "/run/systemd/nspawn/" + name, beside} {
 		// It may lie beside a tree that nobody trusts, and be no file, or one that has no end.
 		file, err := os.OpenFile(p, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY, 0)

@@ -7,13 +7,13 @@ import (
 	"path"
 	"path/filepath"
 	"runtime"
-	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
 
 	"ctl/internal/cli"
 	"ctl/internal/term"
+	"ctl/sandbox/image"
 )
 
 // machineDirs are where trees are found by name.
@@ -23,6 +23,8 @@ var machineDirs = [...]string{"/etc/machines", "/run/machines", "/var/lib/machin
 func (c *Call) findTree() (err error) {
 	o := &c.Opt
 	switch {
+	case o.image != "":
+		err = c.findImage()
 	case o.directory != "":
 	case o.template != "" && o.ephemeral:
 		o.directory, o.template = o.template, ""
@@ -35,6 +37,8 @@ func (c *Call) findTree() (err error) {
 				o.directory = p
 			} else if v, ok := newest(p+".v", o.machine); ok {
 				o.directory = v
+			} else if c.imageNamed(d, o.machine) {
+				break
 			}
 			if o.directory != "" {
 				break
@@ -48,12 +52,17 @@ func (c *Call) findTree() (err error) {
 			return fmt.Errorf("Failed to determine path: %w", err)
 		}
 	}
-	if err := c.pickVersion(); err != nil {
+	if err != nil {
 		return err
 	}
+	if o.image == "" {
+		if err := c.pickVersion(); err != nil {
+			return err
+		}
+	}
 	if o.machine == "" {
-		name := path.Base(path.Clean(o.directory))
-		if path.Clean(o.directory) == "/" {
+		name := c.base()
+		if name == "/" {
 			name, _ = os.Hostname()
 		}
 		if o.machine = cleanName(name); o.machine == "" {
@@ -94,7 +103,17 @@ func (c *Call) pickVersion() error {
 }
 
 // newest is the directory called name_VERSION, or name_VERSION_ARCHITECTURE where it is ours, of the newest version.
-func newest(dir, name string) (string, bool) {
+func newest(dir, name string) (string, bool) { return newestOf(dir, name, "", isDir) }
+
+// newestImage is the same of image files, whose names end in .raw.
+func newestImage(dir, name string) (string, bool) {
+	return newestOf(dir, strings.TrimSuffix(name, ".raw"), ".raw", func(p string) bool {
+		st, err := os.Stat(p)
+		return err == nil && st.Mode().IsRegular()
+	})
+}
+
+func newestOf(dir, name, suffix string, fits func(string) bool) (string, bool) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return "", false
@@ -102,7 +121,10 @@ func newest(dir, name string) (string, bool) {
 	best, version := "", ""
 	for _, e := range entries {
 		v, ok := strings.CutPrefix(e.Name(), name+"_")
-		if !ok || !isDir(path.Join(dir, e.Name())) {
+		if ok {
+			v, ok = strings.CutSuffix(v, suffix)
+		}
+		if !ok || !fits(path.Join(dir, e.Name())) {
 			continue
 		}
 		v, _, _ = strings.Cut(v, "+") // the tries that are left of it
@@ -112,7 +134,7 @@ func newest(dir, name string) (string, bool) {
 			}
 			v = of
 		}
-		if v != "" && (best == "" || compareVersions(v, version) > 0) {
+		if v != "" && (best == "" || image.CompareVersions(v, version) > 0) {
 			best, version = path.Join(dir, e.Name()), v
 		}
 	}
@@ -130,37 +152,6 @@ func architecture() string {
 		return "ppc64-le"
 	}
 	return runtime.GOARCH
-}
-
-// compareVersions compares digits as numbers and the rest as text.
-func compareVersions(a, b string) int {
-	for a != "" && b != "" {
-		an, ar := leading(a)
-		bn, br := leading(b)
-		if an != "" && bn != "" {
-			x, _ := strconv.ParseUint(an, 10, 64)
-			y, _ := strconv.ParseUint(bn, 10, 64)
-			if x != y {
-				if x < y {
-					return -1
-				}
-				return 1
-			}
-			a, b = ar, br
-			continue
-		}
-		if a[0] != b[0] {
-			return int(a[0]) - int(b[0])
-		}
-		a, b = a[1:], b[1:]
-	}
-	return len(a) - len(b)
-}
-
-// leading are the digits that s begins with, and the rest.
-func leading(s string) (digits, rest string) {
-	rest = strings.TrimLeft(s, "0123456789")
-	return s[:len(s)-len(rest)], rest
 }
 
 // realPath is a path of the host without links.

@@ -21,7 +21,7 @@ const journalDir = "/var/log/journal"
 // tree no link leads out of it.
 func (c *Call) linkJournal(d *container.Container, dir string) error {
 	o := &c.Opt
-	if o.linkJournal == "no" || o.ephemeral || o.dryRun {
+	if o.linkJournal == "no" || o.ephemeral || o.dryRun || o.image != "" && o.linkJournal == "guest" { // no path of the host leads into an image
 		return nil
 	}
 	id := d.Identity.UUID

@@ -2,12 +2,14 @@ package sandbox
 
 import (
 	"encoding/hex"
+	"errors"
 	"os"
 	"path"
 	"strings"
 
 	"ctl/internal/cli"
 	"ctl/internal/unit"
+	"ctl/sandbox/image"
 )
 
 func setImage(c *Call, v string) (err error) {
@@ -38,17 +40,19 @@ func setLabel(*Call, string) error {
 	return nil
 }
 
-// setImagePolicy checks no more than the form of a policy, systemd.image-policy(7).
-func setImagePolicy(_ *Call, v string) error {
-	for p := range strings.SplitSeq(v, ":") {
-		if !strings.Contains(p, "=") && v != "" && v != "*" && v != "-" && v != "~" {
-			return cli.Usage("Failed to parse image policy: " + v)
-		}
+func setImagePolicy(c *Call, v string) error {
+	p, err := image.ParsePolicy(v)
+	if unknown, ok := errors.AsType[image.UnknownPart](err); ok {
+		return cli.Usage(unknown.Error())
+	} else if err != nil {
+		return cli.Usage("Failed to parse image policy: " + v)
 	}
+	c.Opt.imagePolicy = &p
 	return nil
 }
 
-func setRootHash(_ *Call, v string) error {
+func setRootHash(c *Call, v string) error {
+	c.Opt.rootHash = true
 	if b, err := hex.DecodeString(v); err != nil || len(b) < 16 {
 		return cli.Usage("Failed to parse root hash: " + v)
 	}

@@ -5,6 +5,7 @@ import (
 
 	"ctl/internal/term"
 	"ctl/sandbox/container"
+	"ctl/sandbox/image"
 	"ctl/sandbox/seccomp"
 )
 
@@ -67,6 +68,8 @@ type Settings struct {
 	shareSystem       bool
 	delegate          uint64
 	image, mstack     string
+	imagePolicy       *image.Policy
+	rootHash          bool // the image is to be checked
 	bindUsers         []string
 	bindUserShell     bool
 	bindUserGroup     bool

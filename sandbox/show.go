@@ -127,6 +127,7 @@ func (c *Call) plan(p *prepared, d *container.Container) term.Object {
 	} else {
 		add("tree", p.dir)
 	}
+	add("partitions", values(p.parts))
 	add("read_only", d.ReadOnly)
 	add("volatile", d.Volatile.String())
 	add("pivot_root", strings.TrimSuffix(strings.Join(d.PivotRoot[:], ":"), ":"))

@@ -19,6 +19,7 @@ import (
 	"ctl/internal/unit"
 	"ctl/sandbox/container"
 	"ctl/sandbox/copytree"
+	"ctl/sandbox/image"
 	"ctl/sandbox/lock"
 )
 
@@ -96,6 +97,7 @@ func (c *Call) spawn() error {
 // A prepared tree is one that is locked and ready to be started from.
 type prepared struct {
 	dir   string
+	image *image.Mounted // what dir is an image of
 	locks []*lock.Lock
 	copy  *copytree.Temporary
 	base  uint32 // of its user IDs, once they are picked
@@ -103,9 +105,21 @@ type prepared struct {
 	// Where nothing is to be done (--dry-run):
 	copyTo string   // what would be a copy of dir, and started from
 	files  []string // the locks there would be
+	parts  []string // the partitions
+}
+
+// tree is the path of the tree, for us.
+func (p *prepared) tree() string {
+	if p.image != nil {
+		return p.image.Path()
+	}
+	return p.dir
 }
 
 func (p *prepared) release() {
+	if p.image != nil {
+		p.image.Close()
+	}
 	if p.copy != nil {
 		_ = p.copy.Remove()
 	}
@@ -144,6 +158,9 @@ func (c *Call) prepare() (_ *prepared, err error) {
 		if o.template, err = realPath(o.template); err != nil {
 			return fail(err)
 		}
+	}
+	if o.image != "" {
+		return c.prepareImage()
 	}
 	if o.dryRun {
 		return c.rehearse()

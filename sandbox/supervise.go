@@ -110,9 +110,12 @@ func (c *Call) runOnce(p *prepared, restarted bool) (again bool, err error) {
 
 // decide makes of what was asked for all that a container started from p is.
 func (c *Call) decide(p *prepared) (*container.Container, *network, error) {
-	d, err := c.describe(p.dir)
+	d, err := c.describe(p.tree())
 	if err != nil {
 		return nil, nil, err
+	}
+	if p.image != nil {
+		d.Tree, d.Parts, d.Enter = p.image.Place, p.image.Parts, p.image.Enter
 	}
 	if err := c.userNamespace(d, p); err != nil {
 		return nil, nil, err
@@ -123,7 +126,7 @@ func (c *Call) decide(p *prepared) (*container.Container, *network, error) {
 		return nil, nil, err
 	}
 	if !c.Opt.dryRun {
-		if err := c.linkJournal(d, p.dir); err != nil {
+		if err := c.linkJournal(d, p.tree()); err != nil {
 			network.close()
 			return nil, nil, err
 		}

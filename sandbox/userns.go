@@ -45,7 +45,7 @@ func (c *Call) userNamespace(d *container.Container, p *prepared) error {
 		return cli.Usage("--private-users= is not supported, kernel compiled without user namespace support.")
 	}
 	var st unix.Stat_t
-	if err := unix.Stat(p.dir, &st); err != nil {
+	if err := unix.Stat(p.tree(), &st); err != nil {
 		return err
 	}
 	u := &container.UserMap{Base: o.usersBase, Range: o.usersRange}
@@ -76,7 +76,7 @@ func (c *Call) userNamespace(d *container.Container, p *prepared) error {
 			how = ownedForeign
 		case base == u.Base && base != 0:
 			how = ownedAsIs
-		case !mappable(p.dir) && !o.readOnly && o.volatile == container.VolatileNo:
+		case !mappable(p.tree()) && !o.readOnly && o.volatile == container.VolatileNo:
 			how = ownedByChown
 		}
 	}
@@ -86,7 +86,7 @@ func (c *Call) userNamespace(d *container.Container, p *prepared) error {
 	case ownedForeign:
 		u.Owner = container.OwnedForeign
 	case ownedByChown:
-		if err := c.chown(p.dir, u); err != nil {
+		if err := c.chown(p.tree(), u); err != nil {
 			return err
 		}
 	}

@@ -137,13 +137,11 @@ func (c *Call) places() int {
 // missing refuses what is not there yet, unless it is refused anyway.
 func (c *Call) missing() error {
 	o := &c.Opt
-	for _, p := range []string{o.image, o.mstack} {
-		if p != "" {
-			if _, err := realPath(p); err != nil {
-				return err
-			}
-			return errLater
+	if o.mstack != "" {
+		if _, err := realPath(o.mstack); err != nil {
+			return err
 		}
+		return errLater
 	}
 	if o.forwardJournal != "" {
 		if _, err := os.Stat("/usr/lib/systemd/systemd-journal-remote"); err != nil {

@@ -29,7 +29,7 @@ type builder struct {
 
 // build makes the root directory, in a new mount namespace of the calling thread.
 func (b *builder) build() error {
-	if err := unix.Unshare(unix.CLONE_FS | unix.CLONE_NEWNS); err != nil {
+	if err := b.unshare(); err != nil {
 		return fmt.Errorf("make a mount namespace: %w", err)
 	}
 	unix.Umask(0)
@@ -69,6 +69,20 @@ func (b *builder) build() error {
 		return Failure{"Failed to make home directory", err}
 	}
 	return b.checkExec()
+}
+
+// unshare gives the thread mounts of its own: those of the namespace where the tree is.
+func (b *builder) unshare() error {
+	if b.c.Enter == nil {
+		return unix.Unshare(unix.CLONE_FS | unix.CLONE_NEWNS)
+	}
+	if err := unix.Unshare(unix.CLONE_FS); err != nil {
+		return err
+	}
+	if err := b.c.Enter(); err != nil {
+		return err
+	}
+	return unix.Unshare(unix.CLONE_NEWNS)
 }
 
 // bare is err without the words round its errno, where they would say what the caller says too.
@@ -322,6 +336,9 @@ func (b *builder) do(s *Step) error {
 			}
 		}
 		return b.in(s.Target, func(dir int, name string) error {
+			if s.May && unix.Faccessat(dir, s.Source, unix.F_OK, unix.AT_SYMLINK_NOFOLLOW) != nil { // it would lead nowhere
+				return nil
+			}
 			err := unix.Symlinkat(s.Source, dir, name)
 			if s.May && errors.Is(err, unix.EEXIST) {
 				return nil

@@ -13,26 +13,28 @@ import (
 
 // A Container is the description of a container, all of it decided: no name is to be looked up on the host any more.
 type Container struct {
-	Tree       string      // the directory that becomes its root, on the host
-	Below      *os.File    // or an open directory or mount, instead of Tree
-	ReadOnly   bool        // the tree; what else is mounted stays writable
-	Volatile   Volatile    // what of the tree is in memory only
-	PivotRoot  [2]string   // a directory of the tree that becomes the root, and where the former root goes
-	User       *User       // whom the payload runs as, root if nil
-	Process    Process     // what is started
-	Identity   Identity    // what it is called
-	Mounts     []Custom    // what the caller wants mounted besides
-	Namespace  Namespaces  // which it has of its own
-	Users      *UserMap    // its user namespace, nil if it shares the caller's
-	Limit      Limits      // what it may do and use
-	Files      []File      // to be written below /run/host, or elsewhere in its root
-	Creds      []Secret    // credentials for CREDENTIALS_DIRECTORY
-	Writable   APIWritable // the kernel's interfaces in /proc and /sys
-	NoTmp      bool        // /tmp is the tree's
-	Console    bool        // a pseudo terminal is its console
-	Stdio      [3]*os.File // the payload's, where there is no console
-	Pass       []*os.File  // the payload's further file descriptors, from 3 on
-	Keep       []int       // file descriptors to be held open until the container is gone: locks
+	Tree       string       // the directory that becomes its root, on the host
+	Below      *os.File     // or an open directory or mount, instead of Tree
+	Enter      func() error // has a thread join the mount namespace where Tree is, if that is not the caller's
+	Parts      []string     // what is mounted below Tree and belongs to it, however volatile it is
+	ReadOnly   bool         // the tree; what else is mounted stays writable
+	Volatile   Volatile     // what of the tree is in memory only
+	PivotRoot  [2]string    // a directory of the tree that becomes the root, and where the former root goes
+	User       *User        // whom the payload runs as, root if nil
+	Process    Process      // what is started
+	Identity   Identity     // what it is called
+	Mounts     []Custom     // what the caller wants mounted besides
+	Namespace  Namespaces   // which it has of its own
+	Users      *UserMap     // its user namespace, nil if it shares the caller's
+	Limit      Limits       // what it may do and use
+	Files      []File       // to be written below /run/host, or elsewhere in its root
+	Creds      []Secret     // credentials for CREDENTIALS_DIRECTORY
+	Writable   APIWritable  // the kernel's interfaces in /proc and /sys
+	NoTmp      bool         // /tmp is the tree's
+	Console    bool         // a pseudo terminal is its console
+	Stdio      [3]*os.File  // the payload's, where there is no console
+	Pass       []*os.File   // the payload's further file descriptors, from 3 on
+	Keep       []int        // file descriptors to be held open until the container is gone: locks
 	ResolvConf ResolvConf
 	Timezone   Timezone
 	Label      string // the SELinux context of its file systems in memory

@@ -6,6 +6,8 @@ import (
 	"strconv"
 
 	"golang.org/x/sys/unix"
+
+	"ctl/internal/tree"
 )
 
 // volatileLimits bound the parts of a tree that are in memory.
@@ -77,7 +79,7 @@ func (b *builder) onlyUsr(fd, root int) (int, error) {
 			return -1, err
 		}
 	}
-	return m, nil
+	return m, b.parts(fd, m)
 }
 
 // errNotMerged are programs outside /usr, which a root directory with nothing else would lack.
@@ -112,7 +114,43 @@ func (b *builder) overlaid(fd, root int) (int, error) {
 	if err != nil {
 		return -1, fmt.Errorf("lay memory over %s: %w", b.c.Tree, err)
 	}
-	return o, attach(o, root)
+	if err := attach(o, root); err != nil {
+		return -1, err
+	}
+	return o, b.parts(fd, o)
+}
+
+// parts mounts what belongs to the tree, but for /usr, once more below another root directory.
+func (b *builder) parts(from, root int) error {
+	for _, p := range b.c.Parts {
+		if p == "/usr" && b.c.Volatile == VolatileYes {
+			continue
+		}
+		m, err := cloneMount(from, p[1:], true)
+		if err != nil {
+			return err
+		}
+		err = b.attachBelow(root, m, p)
+		unix.Close(m)
+		if err != nil {
+			return fmt.Errorf("mount %s: %w", p, err)
+		}
+	}
+	return nil
+}
+
+// attachBelow puts a mount at a path below a directory, which is made if need be.
+func (b *builder) attachBelow(root, mount int, p string) error {
+	t := tree.At(root, b.c.Tree)
+	if d, err := t.MkdirAll(p, 0o755); err == nil {
+		d.Close()
+	}
+	place, err := t.Handle(p, unix.O_PATH|unix.O_DIRECTORY)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(place)
+	return attach(mount, place)
 }
 
 // fdPath is a path of what is open, for calls that take no file descriptor.
