@@ -12,6 +12,7 @@ import (
 	"ctl/internal/cli"
 	"ctl/internal/term"
 	"ctl/internal/unit"
+	"ctl/sandbox/image"
 )
 
 // A Call is one call of a verb and everything it may look at.
@@ -30,6 +31,7 @@ type Call struct {
 	log   term.Log
 	env   term.Env
 	conns []connection
+	image *image.Mounted // of --image=
 
 	privileged bool // the verb changes what only root may change
 	asksPolkit bool // its agent was started, or cannot be
@@ -96,6 +98,12 @@ func (c *Call) run(argv []string) error {
 		return err
 	}
 	c.warnProc()
+	if c.Opt.Image != "" {
+		if err := c.mountImage(); err != nil {
+			return err
+		}
+		defer c.image.Close()
+	}
 	return c.dispatch(operands)
 }
 
@@ -168,6 +176,9 @@ func (c *Call) Mode() Mode {
 // root is the directory that --root= names, as the kernel finds it: under
 // fakechroot, which a static binary escapes, it is below the fake root.
 func (c *Call) root() string {
+	if c.image != nil {
+		return c.image.Path()
+	}
 	if fake := c.Where.FakeRoot(); fake != "" {
 		return fake + strings.TrimSuffix(c.Opt.Root, "/")
 	}

@@ -134,9 +134,6 @@ func (c *Call) flags() enable.Flags {
 
 // open opens the tree and the index of its unit files.
 func (c *Call) open() (*tree.Tree, *enable.Index, error) {
-	if c.Opt.Image != "" {
-		return nil, nil, cli.Usage("ctl: option --image= is not implemented yet")
-	}
 	root := c.root()
 	if c.Opt.Scope == enable.User && c.Opt.Root != "" && c.Opt.Root != "/" {
 		return nil, nil, syscall.EINVAL // whose home in that tree?

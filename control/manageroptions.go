@@ -10,6 +10,7 @@ import (
 	"ctl/internal/cli"
 	"ctl/internal/clock"
 	"ctl/internal/unit"
+	"ctl/sandbox/image"
 )
 
 // The options of verbs that need a manager: what is wrong with a value is said at once.
@@ -165,9 +166,11 @@ func setBootLoaderEntry(c *Call, v string) error {
 }
 
 func setImagePolicy(c *Call, v string) error {
-	if v != "" && v != "*" && v != "-" && v != "~" && !strings.Contains(v, "=") {
-		return cli.Usage("Failed to parse image policy: " + v)
+	p, err := image.ParsePolicy(v)
+	if err != nil {
+		return cli.Usage(err.Error())
 	}
+	c.Opt.ImagePolicy = &p
 	return nil
 }
 

@@ -11,6 +11,7 @@ import (
 	"ctl/internal/term"
 	"ctl/internal/tree"
 	"ctl/internal/unit"
+	"ctl/sandbox/image"
 )
 
 // Settings are what the options of a command line come to.
@@ -19,9 +20,10 @@ type Settings struct {
 	Transport string // "", "host", "machine" or "capsule": a manager elsewhere
 	Remote    string // which one
 
-	Root      string // absolute; "" for none
-	RootGiven bool   // --root= or --image=, "/" included
-	Image     string
+	Root        string // absolute; "" for none
+	RootGiven   bool   // --root= or --image=, "/" included
+	Image       string
+	ImagePolicy *image.Policy
 
 	Types, States            []string
 	All, Full, Quiet, Plain  bool

@@ -20,6 +20,12 @@ import (
 func (c *Call) findImage() error {
 	o := &c.Opt
 	p := path.Clean(o.image)
+	if prefix, ok := strings.CutSuffix(path.Base(p), "___.raw"); ok && strings.HasSuffix(path.Dir(p), ".v") {
+		if found, ok := newestImage(path.Dir(p), prefix); ok {
+			o.image = found
+			return nil
+		}
+	}
 	st, err := os.Stat(p)
 	if err != nil {
 		_, err := realPath(p)
@@ -126,14 +132,12 @@ func (c *Call) prepareImage() (*prepared, error) {
 
 // unfitImage says what is wrong with an image.
 func (c *Call) unfitImage(p string, err error) error {
-	for _, e := range []error{image.ErrUnidentified, image.ErrNoRoot, image.ErrManyRoots, image.ErrPolicy, image.ErrEncrypted, image.ErrVerity} {
-		if errors.Is(err, e) {
-			c.say(term.Err, p+": "+e.Error())
-			if e == image.ErrUnidentified {
-				c.say(term.Notice, imageHint)
-			}
-			return Exit(1)
+	if image.Unfit(err) {
+		c.say(term.Err, p+": "+err.Error())
+		if errors.Is(err, image.ErrUnidentified) {
+			c.say(term.Notice, imageHint)
 		}
+		return Exit(1)
 	}
 	if pe, ok := errors.AsType[*os.PathError](err); ok && pe.Op == "copy" {
 		return fmt.Errorf("Failed to copy image file: %w", errno(err))

@@ -2,7 +2,6 @@ package sandbox
 
 import (
 	"encoding/hex"
-	"errors"
 	"os"
 	"path"
 	"strings"
@@ -42,10 +41,8 @@ func setLabel(*Call, string) error {
 
 func setImagePolicy(c *Call, v string) error {
 	p, err := image.ParsePolicy(v)
-	if unknown, ok := errors.AsType[image.UnknownPart](err); ok {
-		return cli.Usage(unknown.Error())
-	} else if err != nil {
-		return cli.Usage("Failed to parse image policy: " + v)
+	if err != nil {
+		return cli.Usage(err.Error())
 	}
 	c.Opt.imagePolicy = &p
 	return nil

@@ -83,7 +83,7 @@ func (c *Call) verify() error {
 	case c.places() > 1:
 		return cli.Usage("--directory=, --image= --mstack= may not be combined.")
 	case o.template != "" && c.elsewhere():
-		return cli.Usage("--template= and --image= may not be combined.")
+		return cli.Usage("--template= and --image=/--mstack= may not be combined.")
 	case o.template != "" && o.ephemeral:
 		return cli.Usage("--ephemeral and --template= may not be combined.")
 	case o.ephemeral && !o.linkJournalTry && (o.linkJournal == "host" || o.linkJournal == "guest"):

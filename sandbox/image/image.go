@@ -20,9 +20,18 @@ var (
 	ErrManyRoots    = errors.New("Multiple suitable root partitions found in image.")
 	ErrPolicy       = errors.New("Image does not match image policy.")
 	ErrFileSystem   = errors.New("File system type not supported or not known.")
-	ErrVerity       = errors.New("dm-verity protection is not implemented, so that the root hash cannot be checked")
 	ErrEncrypted    = errors.New("encrypted partitions are not implemented")
 )
+
+// Unfit tells whether an error is about the image as a whole.
+func Unfit(err error) bool {
+	for _, e := range [...]error{ErrUnidentified, ErrNoRoot, ErrManyRoots, ErrPolicy, ErrEncrypted} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
+}
 
 // An Image is an open image of which is known what to mount.
 type Image struct {
@@ -70,7 +79,7 @@ func Open(p string, o Options) (*Image, error) {
 	if err = unix.Fstat(int(f.Fd()), &st); err == nil {
 		switch m.block = st.Mode&unix.S_IFMT == unix.S_IFBLK; {
 		case !m.block && st.Mode&unix.S_IFMT != unix.S_IFREG:
-			err = &os.PathError{Op: "open", Path: p, Err: unix.ENOTBLK}
+			err = &os.PathError{Op: "open", Path: p, Err: unix.EBADFD}
 		case o.Copy:
 			err = m.copy(p)
 		}

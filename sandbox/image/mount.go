@@ -57,7 +57,7 @@ func (r *Mounted) Enter() error {
 }
 
 // Path is a path of the root directory, for all threads.
-func (r *Mounted) Path() string { return fdPath(r.Root) }
+func (r *Mounted) Path() string { return fdPath(r.Root) + "/." }
 
 // Close unmounts the image.
 func (r *Mounted) Close() {

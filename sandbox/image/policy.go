@@ -1,9 +1,6 @@
 package image
 
-import (
-	"errors"
-	"strings"
-)
+import "strings"
 
 // A Policy says which partitions an image may have, and how protected they must be, systemd.image-policy(7).
 type Policy struct {
@@ -33,15 +30,13 @@ func DefaultPolicy() Policy {
 		"esp": unprotected | absent, "xbootldr": unprotected | absent}, ignored}
 }
 
-// An UnknownPart names what a policy is about that is no partition.
-type UnknownPart string
+// A BadPolicy says what is wrong with a policy.
+type BadPolicy string
 
-func (u UnknownPart) Error() string { return "Unknown partition type in image policy: " + string(u) }
+func (b BadPolicy) Error() string { return string(b) }
 
-// ErrUnknownFlag is said of a policy that asks for what there is not.
-var ErrUnknownFlag = errors.New("unknown protection of a partition")
-
-// ParsePolicy parses a policy: rules NAME=FLAGS, separated by colons, of which the one without a name is for all other partitions.
+// ParsePolicy parses a policy: rules NAME=FLAGS, separated by colons, of which the one without a name is for all other partitions. What
+// is wrong is a BadPolicy.
 func ParsePolicy(s string) (Policy, error) {
 	p := Policy{make(map[string]protection), ignored}
 	switch s {
@@ -59,12 +54,15 @@ func ParsePolicy(s string) (Policy, error) {
 		if rule == "" {
 			continue
 		}
-		if !ok || name != "" && !mentioned(name) {
-			return p, UnknownPart(rule)
+		if !ok {
+			return p, BadPolicy("Failed to parse image policy: " + s)
 		}
-		allowed, err := parseProtection(flags)
-		if err != nil {
-			return p, err
+		if name != "" && !mentioned(name) {
+			return p, BadPolicy("Unknown partition type in image policy: " + rule)
+		}
+		allowed, ok := parseProtection(flags)
+		if !ok {
+			return p, BadPolicy("Unknown partition policy flag in image policy: " + rule)
 		}
 		if name == "" {
 			p.other = allowed
@@ -75,8 +73,7 @@ func ParsePolicy(s string) (Policy, error) {
 	return p, nil
 }
 
-func parseProtection(s string) (protection, error) {
-	var all protection
+func parseProtection(s string) (all protection, ok bool) {
 	for f := range strings.SplitSeq(s, "+") {
 		switch f {
 		case "verity":
@@ -97,10 +94,10 @@ func parseProtection(s string) (protection, error) {
 			all |= ignored
 		case "read-only-on", "read-only-off", "growfs-on", "growfs-off":
 		default:
-			return 0, ErrUnknownFlag
+			return 0, false
 		}
 	}
-	return all, nil
+	return all, true
 }
 
 // mentioned tells whether a policy may be about a partition called so.

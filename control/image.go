@@ -1,0 +1,41 @@
+package control
+
+import (
+	"errors"
+	"io/fs"
+
+	"ctl/internal/cli"
+	"ctl/internal/tree"
+	"ctl/sandbox/image"
+)
+
+// imageRoot is where the reference mounts an image, and so what its messages say.
+const imageRoot = "/run/systemd/mount-rootfs"
+
+// mountImage mounts the disk image that --image= names, where nobody else sees it, to be the root.
+func (c *Call) mountImage() error {
+	p, err := tree.Abs(c.Opt.Image)
+	if err != nil {
+		return Failure{"determine working directory", err}
+	}
+	o := image.Options{Policy: image.DefaultPolicy()}
+	if c.Opt.ImagePolicy != nil {
+		o.Policy = *c.Opt.ImagePolicy
+	}
+	m, err := image.Open(p, o)
+	if err != nil {
+		if image.Unfit(err) {
+			return cli.Usage(p + ": " + err.Error())
+		}
+		if pe, ok := errors.AsType[*fs.PathError](err); ok {
+			err = pe.Err
+		}
+		return Failure{"set up loopback device for " + p, err}
+	}
+	defer m.Close()
+	if c.image, err = m.Mount(); err != nil {
+		return Failure{"mount image", err}
+	}
+	c.Opt.Root = imageRoot
+	return nil
+}
