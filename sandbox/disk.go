@@ -28,8 +28,7 @@ func (c *Call) findImage() error {
 	}
 	st, err := os.Stat(p)
 	if err != nil {
-		_, err := realPath(p)
-		return err
+		return nil // it is said when it is opened
 	}
 	if st.IsDir() {
 		name := strings.TrimSuffix(path.Base(p), ".v")
