@@ -102,7 +102,6 @@ func (c *Call) run(argv []string) error {
 		if err := c.mountImage(); err != nil {
 			return err
 		}
-		defer c.image.Close()
 	}
 	return c.dispatch(operands)
 }

@@ -3,6 +3,7 @@ package control
 import (
 	"errors"
 	"io/fs"
+	"syscall"
 
 	"ctl/internal/cli"
 	"ctl/internal/tree"
@@ -37,5 +38,23 @@ func (c *Call) mountImage() error {
 		return Failure{"mount image", err}
 	}
 	c.Opt.Root = imageRoot
+	if !c.holdsSystem() {
+		return Failure{"mount image", syscall.ENOMEDIUM}
+	}
 	return nil
+}
+
+// holdsSystem tells whether the image says of which system it is.
+func (c *Call) holdsSystem() bool {
+	t, err := tree.Open(c.image.Path())
+	if err != nil {
+		return false
+	}
+	defer t.Close()
+	for _, p := range [...]string{"/etc/os-release", "/usr/lib/os-release"} {
+		if _, err := t.Stat(p); err == nil {
+			return true
+		}
+	}
+	return false
 }

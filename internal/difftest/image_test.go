@@ -57,6 +57,7 @@ func TestImage(t *testing.T) {
 	dir := t.TempDir()
 	var s scenario
 	s.file(usr+"a.service", "[Install]\nWantedBy=x.target\nAlias=c.service\n")
+	s.file("/usr/lib/os-release", "ID=x\n")
 	s.file(usr+"b.service", "[Unit]\n")
 	s.file(usr+"x.target", "[Unit]\n")
 	s.file("/usr/lib/systemd/system-preset/a.preset", "disable a.service\n")
