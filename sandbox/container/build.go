@@ -71,20 +71,6 @@ func (b *builder) build() error {
 	return b.checkExec()
 }
 
-// unshare gives the thread mounts of its own: those of the namespace where the tree is.
-func (b *builder) unshare() error {
-	if b.c.Enter == nil {
-		return unix.Unshare(unix.CLONE_FS | unix.CLONE_NEWNS)
-	}
-	if err := unix.Unshare(unix.CLONE_FS); err != nil {
-		return err
-	}
-	if err := b.c.Enter(); err != nil {
-		return err
-	}
-	return unix.Unshare(unix.CLONE_NEWNS)
-}
-
 // bare is err without the words round its errno, where they would say what the caller says too.
 func bare(err error) error {
 	if p, ok := errors.AsType[*os.PathError](err); ok {
@@ -101,25 +87,6 @@ func absent(err error) bool {
 		}
 	}
 	return false
-}
-
-// leaveChroot makes the root directory of the mount namespace ours: in a chroot ours is no mount, and none of its mounts could
-// be the container's root.
-func (b *builder) leaveChroot() error {
-	fd, err := unix.Open("/proc/thread-self/ns/mnt", unix.O_RDONLY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return err
-	}
-	defer unix.Close(fd)
-	if b.c.Below == nil { // it has to be found from here
-		if b.c.Below, err = os.OpenFile(b.c.Tree, unix.O_PATH|unix.O_DIRECTORY, 0); err != nil {
-			return err
-		}
-	}
-	if err := unix.Setns(fd, unix.CLONE_NEWNS); err != nil {
-		return err
-	}
-	return unix.Mount("", "/", "", unix.MS_REC|unix.MS_SLAVE, "")
 }
 
 // sources opens what is to be mounted from the host, before anything is mounted over the paths that lead there.
@@ -146,90 +113,6 @@ func (b *builder) closeSources() {
 	for _, fd := range b.from {
 		unix.Close(fd)
 	}
-}
-
-// openTree mounts the tree where it is found, which only this thread sees, and returns it open.
-func (b *builder) openTree() (int, error) {
-	c := b.c
-	where := c.Tree
-	if c.Below != nil {
-		where = fdPath(int(c.Below.Fd()))
-	}
-	place, err := unix.Open(where, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return -1, fmt.Errorf("open %s: %w", c.Tree, err)
-	}
-	defer unix.Close(place)
-	fd, err := cloneMount(place, "", true)
-	if err != nil {
-		return -1, fmt.Errorf("mount %s: %w", c.Tree, err)
-	}
-	fail := func(what string, err error) (int, error) {
-		unix.Close(fd)
-		return -1, fmt.Errorf("%s %s: %w", what, c.Tree, err)
-	}
-	if err := propagate(fd, unix.MS_PRIVATE); err != nil {
-		return fail("mount", err)
-	}
-	if c.Users != nil && c.Users.Owner != OwnedAsIs {
-		if err := mapIDs(fd, b.users, true); err != nil {
-			return fail("map the owners of", err)
-		}
-	}
-	if c.Tree == "/" {
-		// A process whose root directory is covered counts as being in a chroot, where user namespaces cannot be made.
-		unix.Close(place)
-		if place, err = unix.Open("/usr", unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0); err != nil {
-			return fail("mount", err)
-		}
-	}
-	if fd, err = b.volatile(fd, place); err != nil {
-		return -1, err
-	}
-	if c.PivotRoot[0] != "" {
-		if fd, err = b.pivot(fd, place); err != nil {
-			return -1, fmt.Errorf("make %s the root: %w", c.PivotRoot[0], bare(err))
-		}
-	}
-	if fd, err = b.otherRoot(fd, place); err != nil {
-		return -1, err
-	}
-	if c.Limit.Hardened {
-		if err := setAttributes(fd, noDev, true); err != nil {
-			return fail("keep devices from", err)
-		}
-	}
-	return fd, nil
-}
-
-// pivot makes a directory of the tree, open and mounted as fd at place, the root directory instead; the former one may go to a directory of it.
-func (b *builder) pivot(fd, place int) (int, error) {
-	t := tree.At(fd, b.c.Tree)
-	defer t.Close()
-	from, err := t.Handle(b.c.PivotRoot[0], unix.O_PATH|unix.O_DIRECTORY)
-	if err != nil {
-		return -1, err
-	}
-	defer unix.Close(from)
-	root, err := cloneMount(from, "", true)
-	if err != nil {
-		return -1, err
-	}
-	old, err := cloneMount(fd, "", true) // before the new root is put over it
-	if err != nil {
-		return -1, err
-	}
-	defer unix.Close(old)
-	if err := attach(root, place); err != nil || b.c.PivotRoot[1] == "" {
-		return root, err
-	}
-	n := tree.At(root, b.c.Tree)
-	to, err := n.Handle(b.c.PivotRoot[1], unix.O_PATH|unix.O_DIRECTORY)
-	if err != nil {
-		return -1, err
-	}
-	defer unix.Close(to)
-	return root, attach(old, to)
 }
 
 // openStub opens what the stub takes, if there is to be one.
