@@ -12,8 +12,8 @@ import (
 // imageTools are the programs that make images, by their packages.
 var imageTools = [...][2]string{{"sfdisk", "fdisk"}, {"mkfs.ext4", "e2fsprogs"}, {"mksquashfs", "squashfs-tools"}, {"mkfs.erofs", "erofs-utils"}, {"mkfs.btrfs", "btrfs-progs"}}
 
-// Images makes disk images of the small tree: whole ones, partitioned ones, bad ones. They are in the directory that it returns, which is
-// /ctl/images on the host, and not to be changed.
+// Images makes disk images of the small tree: whole ones, partitioned ones, bad ones, and whole/system.raw of SpawnTree. They are in the
+// directory that it returns, which is /ctl/images on the host, and not to be changed.
 func (h *Host) Images(t testing.TB) string {
 	t.Helper()
 	for _, tool := range imageTools {
@@ -33,7 +33,7 @@ func (h *Host) images() (string, error) {
 			return dir, nil
 		}
 		cmd := exec.Command("sh", "-ec", makeImages)
-		cmd.Env = append(os.Environ(), "SMALL="+h.small, "DIR="+dir, "MKFS_BTRFS_OPTIONS=")
+		cmd.Env = append(os.Environ(), "TREE="+h.tree, "SMALL="+h.small, "DIR="+dir)
 		if out, err := cmd.CombinedOutput(); err != nil {
 			os.RemoveAll(dir)
 			return "", fmt.Errorf("make images: %w: %s", err, tail(out))
@@ -125,6 +125,7 @@ truncate -s 100M mbrplain.raw; echo 'size=64M, type=83' | sfdisk -q mbrplain.raw
 mksquashfs w/tree squash.raw -quiet -no-progress; mkfs.erofs erofs.raw w/tree >/dev/null
 truncate -s 200M btrfs.raw; mkfs.btrfs -q -r w/tree btrfs.raw
 truncate -s 20M ext2.raw; mkfs.ext2 -q -F ext2.raw
+mkdir whole; mkfs.erofs whole/system.raw "$TREE" >/dev/null
 truncate -s 0 empty.raw; truncate -s 1M zero.raw
 rm -rf w
 `
