@@ -42,6 +42,11 @@ func (h *Host) images() (string, error) {
 	})()
 }
 
+// ImageSetup is what a host needs for images: the kernel's devices, of which those of loops come and go, and the images.
+const ImageSetup = `mount -t devtmpfs devices /dev; mount -t devpts devpts /dev/pts -o ptmxmode=666
+cp --sparse=always /ctl/images/*.raw .
+`
+
 // makeImages makes them. disk makes a partitioned one of lines "SIZE FILE TYPE NAME ATTRIBUTES", the file being what is in the partition.
 const makeImages = `PATH=$PATH:/usr/sbin:/sbin
 mkdir -p "$DIR"; cd "$DIR"

@@ -79,7 +79,7 @@ func outcomes(r oracle.HostResult) (names []string, came map[string]string) {
 // kept are what a run of ctl may leave: what it has made in the tree.
 func unexpected(left []string) []string {
 	return slices.DeleteFunc(slices.Clone(left), func(l string) bool {
-		for _, p := range []string{"/var/lib/machines/t/", "/var/lib/machines/full/", "/run/systemd", "/root: ", "/etc/.pwd.lock"} {
+		for _, p := range []string{"/var/lib/machines/t/", "/var/lib/machines/full/", "/run/systemd", "/root: ", "/etc/.pwd.lock", "/dev/loop"} {
 			if strings.HasPrefix(l, p) {
 				return true
 			}

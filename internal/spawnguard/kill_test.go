@@ -31,6 +31,18 @@ timeout 20 ` + options + ` /usr/bin/true; echo "$?."; ls -A /tmp /var/tmp /var/l
 	}
 }
 
+// TestKillImage: the same of an image, whose loop devices go too.
+func TestKillImage(t *testing.T) {
+	h := host(t)
+	h.Images(t)
+	const start = "$plain -i bare.raw"
+	r := hostile(t, oracle.HostCall{Setup: oracle.ImageSetup, Script: "/ctl/attack killer 40 900 7777 '/var/lib/machines/.#bare.raw.lck' " + start + crowd + `
+timeout 20 ` + start + ` /usr/bin/true; echo "$?."; grep -l bare.raw /sys/block/loop*/loop/backing_file; ls -A /tmp /var/tmp`}, "killed: 40", "0.")
+	if strings.Contains(r.Stdout, "alive") || strings.Contains(r.Stdout, "backing_file") {
+		t.Error(r.Stdout)
+	}
+}
+
 // TestSignals: SIGHUP, SIGQUIT, SIGTERM, SIGINT, a terminal that is closed, nobody who reads: the container ends, and nothing is left.
 func TestSignals(t *testing.T) {
 	for _, signal := range []string{"1", "2", "3", "15"} {

@@ -10,11 +10,6 @@ import (
 	"ctl/internal/oracle"
 )
 
-// ready is what a host needs for images: the kernel's devices, of which those of loops come and go, and the images.
-const ready = `mount -t devtmpfs devices /dev; mount -t devpts devpts /dev/pts -o ptmxmode=666
-cp --sparse=always /ctl/images/*.raw .
-`
-
 // look shows the mounts that images are about, and what is there. The numbers of descriptors and of devices are nobody's business.
 const look = `LOOK=mount | sed 's#fd/[0-9]*#fd/N#' | grep -E 'on (/|/usr|/home|/srv|/var|/var/tmp|/boot|/efi) type' | sort; ls / /home`
 
@@ -35,7 +30,7 @@ func TestImages(t *testing.T) {
 			continue
 		}
 		t.Run(strconv.Itoa(c.line), func(t *testing.T) {
-			c.call.Setup = ready + c.call.Setup
+			c.call.Setup = oracle.ImageSetup + c.call.Setup
 			c.call.Env = append(c.call.Env, look)
 			c.ignore = append(c.ignore, "left") // the devices are everybody's
 			want, err := reference(h, c.call)
