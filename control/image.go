@@ -19,7 +19,7 @@ func (c *Call) mountImage() error {
 	if err != nil {
 		return Failure{"determine working directory", err}
 	}
-	o := image.Options{Policy: image.DefaultPolicy()}
+	o := image.Options{Rehearse: c.Opt.DryRun, Policy: image.DefaultPolicy()}
 	if c.Opt.ImagePolicy != nil {
 		o.Policy = *c.Opt.ImagePolicy
 	}

@@ -108,7 +108,7 @@ func (c *Call) prepareImage() (*prepared, error) {
 	} else if err != nil {
 		return nil, fmt.Errorf("Failed to create image lock: %w", errno(err))
 	}
-	options := image.Options{ReadOnly: readOnly || o.dryRun, Copy: o.ephemeral, Policy: image.DefaultPolicy(), RootHash: o.rootHash}
+	options := image.Options{ReadOnly: readOnly, Rehearse: o.dryRun, Copy: o.ephemeral && !o.dryRun, Policy: image.DefaultPolicy(), RootHash: o.rootHash}
 	if o.imagePolicy != nil {
 		options.Policy = *o.imagePolicy
 	}

@@ -35,10 +35,11 @@ func Unfit(err error) bool {
 
 // An Image is an open image of which is known what to mount.
 type Image struct {
-	file     *os.File
-	block    bool // a device, not a file
-	readOnly bool
-	parts    []part // by their roles
+	file      *os.File
+	block     bool // a device, not a file
+	readOnly  bool
+	rehearsed bool
+	parts     []part // by their roles
 }
 
 // A part is a file system of an image.
@@ -54,6 +55,7 @@ type part struct {
 // Options say how an image is to be opened.
 type Options struct {
 	ReadOnly bool
+	Rehearse bool // nothing is to be changed, whatever would be
 	Copy     bool // work on a copy, which nobody sees and which is gone in the end
 	Policy   Policy
 	RootHash bool // the root directory is to be protected by dm-verity
@@ -61,9 +63,9 @@ type Options struct {
 
 // Open opens the image at a path. An image that may not be written is read-only.
 func Open(p string, o Options) (*Image, error) {
-	m := &Image{readOnly: o.ReadOnly}
+	m := &Image{readOnly: o.ReadOnly, rehearsed: o.Rehearse}
 	flags := os.O_RDWR
-	if o.ReadOnly || o.Copy {
+	if o.ReadOnly || o.Copy || o.Rehearse {
 		flags = os.O_RDONLY
 	}
 	f, err := os.OpenFile(p, flags|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
@@ -206,12 +208,15 @@ func better(p, than *part) bool {
 	return (p.role == root || p.role == usr) && p.arch == than.arch && CompareVersions(p.label, than.label) > 0
 }
 
+// fixed tells whether the part cannot be written in any case.
+func (p part) fixed() bool { return p.readOnly || readOnlyAlways(p.fs) }
+
 // Describe tells what would be mounted where.
 func (m *Image) Describe() []string {
 	var l []string
 	for _, p := range m.parts {
 		how := "rw"
-		if m.readOnly || p.readOnly || readOnlyAlways(p.fs) {
+		if m.readOnly || p.fixed() {
 			how = "ro"
 		}
 		l = append(l, fmt.Sprintf("%s %s %s, from byte %d", p.role.place(), p.fs, how, p.start))

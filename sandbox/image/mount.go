@@ -178,7 +178,7 @@ func (m *Image) mountPart(p part, target string) error {
 	switch {
 	case readOnlyAlways(p.fs):
 		flags |= unix.MS_RDONLY
-	case m.readOnly || p.readOnly:
+	case m.readOnly || m.rehearsed || p.readOnly:
 		flags |= unix.MS_RDONLY
 		data = quiet(p.fs)
 	}
@@ -201,7 +201,7 @@ func (m *Image) device(p part) (*os.File, error) {
 	config.Info.Flags = unix.LO_FLAGS_AUTOCLEAR
 	copy(config.Info.File_name[:], m.file.Name())
 	how := os.O_RDWR
-	if m.readOnly || p.readOnly || readOnlyAlways(p.fs) {
+	if m.readOnly || m.rehearsed || p.fixed() {
 		config.Info.Flags |= unix.LO_FLAGS_READ_ONLY
 		how = os.O_RDONLY
 	}
