@@ -198,7 +198,7 @@ func (w *unitPage) active() {
 	}
 	text = w.paint.color(activeColor(state), text)
 	if f := w.p.text("FreezerState"); f != "" && f != "running" {
-		text += " " + w.paint.color(freezerColor(f), "("+f+")")
+		text += " " + w.paint.color(term.Yellow, "("+f+")")
 	}
 	if r := w.p.text("Result"); r != "" && r != "success" {
 		text += " (Result: " + r + ")"
@@ -213,13 +213,6 @@ func (w *unitPage) active() {
 	if id := value[[]byte](w.p, "InvocationID"); len(id) == 16 {
 		w.line("Invocation", hex.EncodeToString(id))
 	}
-}
-
-func freezerColor(state string) string {
-	if state == "frozen" || state == "frozen-by-parent" {
-		return term.Yellow
-	}
-	return ""
 }
 
 // since is when the unit came into its state, microseconds since 1970, or 0.

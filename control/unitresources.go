@@ -120,7 +120,11 @@ func (w *unitPage) memoryLimits() []string {
 			continue
 		}
 		limited = limited || l.property == "MemoryHigh" || l.property == "MemoryMax"
-		parts = append(parts, l.label+": "+term.Bytes(v))
+		text := term.Bytes(v)
+		if v == none {
+			text = "infinity"
+		}
+		parts = append(parts, l.label+": "+text)
 	}
 	if a := w.p.limit("MemoryAvailable"); a != none && limited {
 		parts = append(parts, "available: "+term.Bytes(a))

@@ -72,25 +72,36 @@ func startPeers(t *testing.T, m *oracle.Machine, dir string) {
 
 // servePeers is what such a process does until its standard input ends.
 func servePeers(dir string) error {
+	listen := func(socket string, bus bool, serve func(*peer)) error {
+		l, err := net.Listen("unix", socket)
+		if err != nil {
+			return err
+		}
+		go func() {
+			for {
+				c, err := l.Accept()
+				if err != nil {
+					return
+				}
+				go func() {
+					defer c.Close()
+					serve(&peer{Conn: c, in: bufio.NewReader(c), bus: bus})
+				}()
+			}
+		}()
+		return nil
+	}
+	var failed error
 	for i, f := range faults {
 		for _, bus := range []bool{true, false} {
-			l, err := net.Listen("unix", peerSocket(dir, i, bus))
-			if err != nil {
-				return err
-			}
-			go func() {
-				for {
-					c, err := l.Accept()
-					if err != nil {
-						return
-					}
-					go func() {
-						defer c.Close()
-						f.serve(&peer{Conn: c, in: bufio.NewReader(c), bus: bus})
-					}()
-				}
-			}()
+			failed = errors.Join(failed, listen(peerSocket(dir, i, bus), bus, f.serve))
 		}
+	}
+	for i := range pages {
+		failed = errors.Join(failed, listen(pageSocket(dir, i), false, page(i)))
+	}
+	if failed != nil {
+		return failed
 	}
 	fmt.Println("ready")
 	_, err := io.Copy(io.Discard, os.Stdin)
