@@ -29,6 +29,7 @@ type Call struct {
 	temporary   []string   // directories to be removed at the end
 	warned      bool       // of system calls that there are not
 	sockets     []*os.File // that we were given for the container
+	schemeSaid  bool       // how names of devices are shortened
 	interactive bool       // the container's console is the caller's terminal
 }
 

@@ -1,9 +1,6 @@
 package sandbox
 
 import (
-	"encoding/base64"
-	"encoding/binary"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"net"
@@ -15,7 +12,6 @@ import (
 
 	"ctl/internal/cli"
 	"ctl/internal/term"
-	"ctl/internal/unit"
 	"ctl/sandbox/container"
 	"ctl/sandbox/netlink"
 )
@@ -24,9 +20,12 @@ import (
 type network struct {
 	c       *Call
 	host    *netlink.Conn
-	veth    int32      // the host's end of a pair, 0 for none
-	inside  *os.File   // the container's namespace, kept until its borrowed devices are back
+	veth    int32      // the host's end of the pair that leads to host0, 0 for none
+	bridge  int32      // that it is a port of, 0 for none
+	extra   []int32    // the host's ends of further pairs
+	inside  *os.File   // the container's namespace, kept until what it has of the host's is back or removed
 	devices []borrowed // in the order in which they were moved
+	below   []string   // the container's devices that have their traffic over one of the host's
 }
 
 // A borrowed device is one of the host's that the container has.
@@ -46,7 +45,7 @@ func (c *Call) network(d *container.Container) (*network, error) {
 		}
 		d.Namespace.NetworkPath, d.Namespace.Loopback = f, o.privateNetwork
 	}
-	if !o.veth && len(o.interfaces) == 0 {
+	if !o.veth && len(o.interfaces) == 0 && !o.further() {
 		return n, nil
 	}
 	var err error
@@ -60,9 +59,10 @@ func (c *Call) network(d *container.Container) (*network, error) {
 	return n, nil
 }
 
-// interfacesReady tells whether the devices that are to be moved are there.
+// interfacesReady tells whether the devices are there that are to be moved, or to have the container's traffic.
 func (c *Call) interfacesReady() error {
-	if len(c.Opt.interfaces) == 0 {
+	o := &c.Opt
+	if len(o.interfaces)+len(o.macvlan)+len(o.ipvlan) == 0 {
 		return nil
 	}
 	host, err := netlink.Open()
@@ -70,78 +70,145 @@ func (c *Call) interfacesReady() error {
 		return fmt.Errorf("Failed to connect to netlink: %w", err)
 	}
 	defer host.Close()
-	for _, pair := range c.Opt.interfaces {
-		name, _, _ := strings.Cut(pair, ":")
-		if err := ready(host, name); err != nil {
-			return err
+	for i, l := range [...][]string{o.interfaces, o.macvlan, o.ipvlan} {
+		for _, pair := range l {
+			name, _, _ := strings.Cut(pair, ":")
+			index, err := host.Index(name)
+			switch {
+			case err != nil && i == 0:
+				return Exit(1) // the reference says no word either
+			case err != nil:
+				return fmt.Errorf("Failed to get device %s: %w", name, errno(err))
+			case !ready(index):
+				return cli.Usage("Network interface " + name + " is not initialized yet.")
+			}
 		}
 	}
 	return nil
 }
 
-// ready tells whether a device is there and no longer what udev(7) still works on.
-func ready(host *netlink.Conn, name string) error {
-	index, err := host.Index(name)
-	if err != nil {
-		return Exit(1) // the reference says no word either
-	}
+// ready tells whether a device is no longer what udev(7) still works on.
+func ready(index int32) bool {
 	if _, err := os.Stat("/run/udev/control"); err != nil {
-		return nil // nobody does
+		return true // nobody does
 	}
-	if _, err := os.Stat("/run/udev/data/n" + strconv.Itoa(int(index))); err != nil {
-		return cli.Usage("Network interface " + name + " is not initialized yet.")
-	}
-	return nil
+	_, err := os.Stat("/run/udev/data/n" + strconv.Itoa(int(index)))
+	return err == nil
 }
 
 // give gives the network namespace of the container's first process its devices.
-func (n *network) give(pid int) error {
-	if len(n.devices) > 0 {
-		if err := n.lend(pid); err != nil {
+func (n *network) give(pid int) (err error) {
+	o := &n.c.Opt
+	if len(n.devices)+len(o.macvlan)+len(o.ipvlan) > 0 {
+		if n.inside, err = os.Open("/proc/" + strconv.Itoa(pid) + "/ns/net"); err != nil {
+			return err
+		}
+		if err := n.lend(); err != nil {
 			return err
 		}
 	}
-	if !n.c.Opt.veth {
-		return nil
+	if o.veth {
+		if err := n.addVeth(pid); err != nil {
+			return err
+		}
 	}
-	name, long := vethName("ve-" + n.c.Opt.machine)
-	if long != "" {
-		n.c.say(term.Info, "Using default interface naming scheme 'v261'.")
-		n.c.say(term.Info, "Network interface name '"+long+"' has been changed to '"+name+"' to fit length constraints.")
+	for i, pair := range o.vethExtra {
+		host, inside, _ := strings.Cut(pair, ":")
+		index, err := n.pair(netlink.Device{Name: host, Address: hardwareAddress(extraHostKey, o.machine, i)},
+			netlink.Device{Name: inside, Address: hardwareAddress(extraContainerKey, o.machine, i)}, pid)
+		if err != nil {
+			return err
+		}
+		n.extra = append(n.extra, index)
 	}
-	inside := hardwareAddress(containerKey, n.c.Opt.machine)
+	for i, pair := range o.macvlan {
+		if err := n.addBelow("macvlan", "mv-", pair, hardwareAddress(macvlanKey, o.machine, i), pid); err != nil {
+			return err
+		}
+	}
+	for _, pair := range o.ipvlan {
+		if err := n.addBelow("ipvlan", "iv-", pair, [6]byte{}, pid); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// addVeth makes the pair that leads to host0, and makes the host's end a port of the bridge.
+func (n *network) addVeth(pid int) error {
+	o, prefix := &n.c.Opt, "ve-"
+	if o.bridge+o.zone != "" {
+		prefix = "vb-"
+	}
+	name, long := n.c.deviceName(prefix + o.machine)
+	inside := hardwareAddress(containerKey, o.machine, 0)
 	if mac, err := net.ParseMAC(os.Getenv("SYSTEMD_NSPAWN_NETWORK_MAC")); err == nil && len(mac) == len(inside) {
 		inside = [6]byte(mac)
 	}
-	err := n.host.AddVeth(netlink.Device{Name: name, Address: hardwareAddress(hostKey, n.c.Opt.machine)},
-		netlink.Device{Name: "host0", Address: inside}, pid)
+	var err error
+	n.veth, err = n.pair(netlink.Device{Name: name, Address: hardwareAddress(hostKey, o.machine, 0)}, netlink.Device{Name: "host0", Address: inside}, pid)
 	if err != nil {
-		return fmt.Errorf("Failed to add new veth interfaces (%s:host0): %w", name, errno(err))
-	}
-	if n.veth, err = n.host.Index(name); err != nil {
-		return fmt.Errorf("Failed to resolve interface %s: %w", name, errno(err))
+		return err
 	}
 	if long != "" {
-		if err := n.host.AddName(n.veth, long); err != nil {
-			n.c.say(term.Warning, fmt.Sprintf("Failed to set alternative interface name '%s', ignoring: %s", long, errno(err)))
-		}
+		n.c.unnamed(name, long, n.host.AddName(n.veth, long))
+	}
+	switch {
+	case o.bridge != "":
+		n.bridge, err = n.join(o.bridge)
+		return cannotJoin(name, o.bridge, err)
+	case o.zone != "":
+		return n.joinZone(name)
+	}
+	return nil
+}
+
+// pair makes a pair of devices and returns the number of the host's end.
+func (n *network) pair(host, inside netlink.Device, pid int) (int32, error) {
+	if err := n.host.AddVeth(host, inside, pid); err != nil {
+		return 0, fmt.Errorf("Failed to add new veth interfaces (%s:%s): %w", host.Name, inside.Name, errno(err))
+	}
+	index, err := n.host.Index(host.Name)
+	if err != nil {
+		return 0, fmt.Errorf("Failed to resolve interface %s: %w", host.Name, errno(err))
+	}
+	return index, nil
+}
+
+// addBelow makes a device of the container over one of the host's, called as the latter with a prefix if nobody has said otherwise.
+func (n *network) addBelow(kind, prefix, pair string, address [6]byte, pid int) error {
+	parent, name, _ := strings.Cut(pair, ":")
+	index, err := n.host.Index(parent)
+	if err != nil {
+		return fmt.Errorf("Failed to resolve interface \"%s\": %w", parent, errno(err))
+	}
+	long := ""
+	if name == "" {
+		name, long = n.c.deviceName(prefix + parent)
+	}
+	if err := n.host.AddBelow(kind, netlink.Device{Name: name, Address: address}, index, pid); err != nil {
+		return fmt.Errorf("Failed to add new %s interfaces: %w", kind, errno(err))
+	}
+	n.below = append(n.below, name)
+	if long != "" {
+		n.c.unnamed(name, long, unix.ENODEV) // the reference, too, looks for it on the host
 	}
 	return nil
 }
 
 // interfaces are the host's devices that lead to the container.
 func (n *network) interfaces() []int32 {
-	if n.veth == 0 {
-		return nil
+	switch {
+	case n.bridge != 0:
+		return []int32{n.bridge}
+	case n.veth != 0:
+		return []int32{n.veth}
 	}
-	return []int32{n.veth}
+	return nil
 }
 
-// lend moves devices of the host to the namespace of a process.
-func (n *network) lend(pid int) (err error) {
-	if n.inside, err = os.Open("/proc/" + strconv.Itoa(pid) + "/ns/net"); err != nil {
-		return err
-	}
+// lend moves devices of the host to the container's namespace.
+func (n *network) lend() error {
 	all := n.devices
 	n.devices = nil
 	for _, d := range all {
@@ -162,13 +229,22 @@ func (n *network) close() {
 	if n.host == nil {
 		return
 	}
-	if n.veth != 0 {
-		// With the namespace of the other end it goes anyway, but some time later.
-		if err := n.host.Delete(n.veth); err != nil && !errors.Is(err, unix.ENODEV) {
+	// With the namespace of the other end they go anyway, but some time later.
+	for _, veth := range append(n.extra, n.veth) {
+		if veth == 0 {
+			continue
+		}
+		if err := n.host.Delete(veth); err != nil && !errors.Is(err, unix.ENODEV) {
 			n.c.say(term.Warning, "Failed to remove veth interface, ignoring: "+errno(err).Error())
 		}
-		n.veth = 0
 	}
+	for _, pair := range n.c.Opt.macvlan {
+		if _, _, named := strings.Cut(pair, ":"); !named && len(n.below) > 0 {
+			n.c.deviceName("mv-" + pair) // the reference makes the name once more to remove the device, and says so
+		}
+	}
+	n.leaveZone()
+	n.veth, n.bridge, n.extra = 0, 0, nil
 	if n.inside != nil {
 		if err := n.takeBack(); err != nil {
 			n.c.say(term.Warning, err.Error())
@@ -180,6 +256,7 @@ func (n *network) close() {
 	n.host = nil
 }
 
+// takeBack removes what the container has over the host's devices, and takes back what it was lent.
 func (n *network) takeBack() error {
 	own, err := os.Open("/proc/self/ns/net")
 	if err != nil {
@@ -191,6 +268,11 @@ func (n *network) takeBack() error {
 		return fmt.Errorf("Failed to enter the container's network namespace: %w", errno(err))
 	}
 	defer there.Close()
+	for _, name := range n.below { // for a host's device has no two of the same address
+		if index, err := there.Index(name); err == nil {
+			_ = there.Delete(index)
+		}
+	}
 	for _, d := range n.devices {
 		index, e := there.Index(d.inside)
 		if e == nil {
@@ -201,35 +283,4 @@ func (n *network) takeBack() error {
 		}
 	}
 	return err
-}
-
-// The keys that systemd hashes the names of machines with.
-var (
-	nameKey      = [2]uint64{0x514befa804a490e1, 0xa2fc119f3ac3cc8c}
-	hostKey      = [2]uint64{0x0b45ec46c76f371a, 0xb15d600631d5a3ad}
-	containerKey = [2]uint64{0x1cb257b519f9c4c3, 0xa2ee9c032714cfe6}
-)
-
-// vethName is a name that a device can have: what is too long ends in a hash of the whole, which is then returned as well.
-func vethName(name string) (short, long string) {
-	const most = unix.IFNAMSIZ - 1
-	if len(name) <= most {
-		return name, ""
-	}
-	var sum [4]byte
-	binary.BigEndian.PutUint32(sum[:], uint32(unit.SipHash(nameKey, name)))
-	return name[:most-4] + base64.URLEncoding.EncodeToString(sum[1:]), name
-}
-
-// hardwareAddress is the address of a device of a machine: always the same one on this host.
-func hardwareAddress(key [2]uint64, machine string) [6]byte {
-	var id []byte // on a host that has none the name alone counts
-	if data, err := os.ReadFile("/etc/machine-id"); err == nil {
-		text, _ := unit.MachineID(data)
-		id, _ = hex.DecodeString(text)
-	}
-	var sum [8]byte
-	binary.LittleEndian.PutUint64(sum[:], unit.SipHash(key, string(id)+machine))
-	sum[0] = sum[0]&^1 | 2 // for one device, and given by nobody who makes devices
-	return [6]byte(sum[:])
 }

@@ -48,7 +48,10 @@ func (c *Call) interfaces(to *[]string, wrong, v string) error {
 				return cli.Usage(wrong + n)
 			}
 		}
-		*to = append(*to, host+":"+inside)
+		if to == &c.Opt.interfaces {
+			w = host + ":" + inside
+		}
+		*to = append(*to, w) // without a name, it has that of the host's with a prefix
 	}
 	return nil
 }

@@ -146,6 +146,10 @@ func (c *Call) plan(p *prepared, d *container.Container) term.Object {
 	if o.veth {
 		add("network_veth", "host0")
 	}
+	add("network_veth_extra", values(o.vethExtra))
+	add("network_macvlan", values(o.macvlan))
+	add("network_ipvlan", values(o.ipvlan))
+	add("network_bridge", o.bridge+o.zone)
 	if d.Users != nil {
 		add("user_ids", d.Users.String())
 		owners := d.Users.Owner.String()

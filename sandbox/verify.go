@@ -149,7 +149,7 @@ func (c *Call) missing() error {
 		}
 		return errLater
 	}
-	if o.further() || len(o.ports) > 0 {
+	if len(o.ports) > 0 {
 		return errLater
 	}
 	if len(o.bindUsers) > 0 {

@@ -172,7 +172,12 @@ func hopeless(err error) bool {
 }
 
 // File takes the lock of one file, which is made if need be; no link is followed.
-func File(p string, mode Mode) (*Lock, error) {
+func File(p string, mode Mode) (*Lock, error) { return take(p, mode, unix.F_OFD_SETLK) }
+
+// Await takes the lock of one file as File does, but waits for it.
+func Await(p string, mode Mode) (*Lock, error) { return take(p, mode, unix.F_OFD_SETLKW) }
+
+func take(p string, mode Mode, command int) (*Lock, error) {
 	for range 1000 { // whoever deletes the file between two steps has got it and is done
 		const flags = unix.O_RDWR | unix.O_NOFOLLOW | unix.O_NOCTTY | unix.O_NONBLOCK | unix.O_CLOEXEC
 		fd, err := unix.Open(p, flags, 0)
@@ -185,7 +190,10 @@ func File(p string, mode Mode) (*Lock, error) {
 			return nil, &fs.PathError{Op: "lock", Path: p, Err: err}
 		}
 		f := &file{p, fd, mode}
-		if err = f.set(mode); err == nil {
+		for err = unix.EINTR; err == unix.EINTR; {
+			err = unix.FcntlFlock(uintptr(fd), command, &unix.Flock_t{Type: int16(mode)})
+		}
+		if err == nil {
 			if f.current() {
 				return &Lock{files: []*file{f}}, nil
 			}

@@ -90,6 +90,57 @@ func (c *Conn) AddVeth(d, peer Device, pid int) error {
 // vethPeer is VETH_INFO_PEER of linux/veth.h.
 const vethPeer = 1
 
+// AddBelow makes a device of a kind, "macvlan" or "ipvlan", that has its traffic over another one, in the network namespace of a process.
+func (c *Conn) AddBelow(kind string, d Device, parent int32, pid int) error {
+	var m message
+	m.link(0)
+	m.device(d)
+	m.number(unix.IFLA_LINK, uint32(parent))
+	m.number(unix.IFLA_NET_NS_PID, uint32(pid))
+	m.nested(unix.IFLA_LINKINFO, func() {
+		m.text(unix.IFLA_INFO_KIND, kind)
+		m.nested(unix.IFLA_INFO_DATA, func() {
+			if kind == "macvlan" {
+				m.number(1, 4) // IFLA_MACVLAN_MODE, MACVLAN_MODE_BRIDGE
+			} else {
+				m.nested(1, func() { m = append(m, 0, 0) }) // IFLA_IPVLAN_MODE, IPVLAN_MODE_L2
+			}
+		})
+	})
+	_, err := c.request(unix.RTM_NEWLINK, unix.NLM_F_CREATE|unix.NLM_F_EXCL, m)
+	return err
+}
+
+// AddBridge makes a bridge.
+func (c *Conn) AddBridge(name string) error {
+	var m message
+	m.link(0)
+	m.text(unix.IFLA_IFNAME, name)
+	m.nested(unix.IFLA_LINKINFO, func() { m.text(unix.IFLA_INFO_KIND, "bridge") })
+	_, err := c.request(unix.RTM_NEWLINK, unix.NLM_F_CREATE|unix.NLM_F_EXCL, m)
+	return err
+}
+
+// Join makes a device a port of a bridge, and turns it on.
+func (c *Conn) Join(index, bridge int32) error {
+	var m message
+	m.link(index)
+	binary.NativeEndian.PutUint32(m[8:], unix.IFF_UP)  // is to be so
+	binary.NativeEndian.PutUint32(m[12:], unix.IFF_UP) // is to change
+	m.number(unix.IFLA_MASTER, uint32(bridge))
+	_, err := c.request(unix.RTM_SETLINK, 0, m)
+	return err
+}
+
+// HasPorts tells whether some device is a port of a bridge.
+func (c *Conn) HasPorts(bridge int32) (has bool, err error) {
+	var m message
+	m.link(0)
+	m.number(unix.IFLA_MASTER, uint32(bridge))
+	err = c.dump(unix.RTM_GETLINK, m, func([]byte) { has = true })
+	return has, err
+}
+
 // AddName gives a device another name besides its own; such names may be longer. Linux 5.5.
 func (c *Conn) AddName(index int32, name string) error {
 	var m message
@@ -148,7 +199,9 @@ func (m *message) link(index int32) {
 
 func (m *message) device(d Device) {
 	m.text(unix.IFLA_IFNAME, d.Name)
-	m.nested(unix.IFLA_ADDRESS, func() { *m = append(*m, d.Address[:]...) })
+	if d.Address != [6]byte{} { // otherwise it is the parent's
+		m.nested(unix.IFLA_ADDRESS, func() { *m = append(*m, d.Address[:]...) })
+	}
 }
 
 func (m *message) text(kind uint16, s string) {
@@ -172,19 +225,43 @@ func (m *message) nested(kind uint16, f func()) {
 }
 
 // request sends a message and returns the body of the answer. The error has the kernel's errno.
-func (c *Conn) request(kind, flags uint16, m message) ([]byte, error) {
+func (c *Conn) request(kind, flags uint16, m message) (answer []byte, err error) {
+	if kind != unix.RTM_GETLINK { // which has an answer anyway
+		flags |= unix.NLM_F_ACK
+	}
+	if err := c.send(kind, flags, m); err != nil {
+		return nil, err
+	}
+	err = c.receive(func(body []byte) bool {
+		answer = body
+		return false
+	})
+	return answer, err
+}
+
+// dump has each gets the body of all that the kernel has of a kind.
+func (c *Conn) dump(kind uint16, m message, each func([]byte)) error {
+	if err := c.send(kind, unix.NLM_F_DUMP, m); err != nil {
+		return err
+	}
+	return c.receive(func(body []byte) bool {
+		each(body)
+		return true
+	})
+}
+
+func (c *Conn) send(kind, flags uint16, m message) error {
 	c.seq++
 	header := unix.NlMsghdr{Len: uint32(unix.SizeofNlMsghdr + len(m)), Type: kind, Flags: unix.NLM_F_REQUEST | flags, Seq: c.seq}
-	if kind != unix.RTM_GETLINK { // which has an answer anyway
-		header.Flags |= unix.NLM_F_ACK
-	}
 	b, err := binary.Append(nil, binary.NativeEndian, header)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if err := unix.Sendto(c.fd, append(b, m...), 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
-		return nil, err
-	}
+	return unix.Sendto(c.fd, append(b, m...), 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK})
+}
+
+// receive has each gets what answers the last request, until that says that it is enough or the kernel that it was all.
+func (c *Conn) receive(each func(body []byte) bool) error {
 	buf := make([]byte, 32<<10)
 	for {
 		n, _, err := unix.Recvfrom(c.fd, buf, 0)
@@ -192,24 +269,27 @@ func (c *Conn) request(kind, flags uint16, m message) ([]byte, error) {
 			continue
 		}
 		if err != nil {
-			return nil, err
+			return err
 		}
-		if n < unix.SizeofNlMsghdr+4 {
-			return nil, fmt.Errorf("an answer of %d bytes: %w", n, unix.EBADMSG)
+		for b := buf[:n]; len(b) > 0; {
+			var header unix.NlMsghdr
+			if _, err := binary.Decode(b, binary.NativeEndian, &header); err != nil || header.Len < unix.SizeofNlMsghdr || int(header.Len) > len(b) {
+				return fmt.Errorf("an answer of %d bytes: %w", len(b), unix.EBADMSG)
+			}
+			body := b[unix.SizeofNlMsghdr:header.Len]
+			b = b[min(len(b), (int(header.Len)+unix.NLMSG_ALIGNTO-1)&^(unix.NLMSG_ALIGNTO-1)):]
+			switch {
+			case header.Seq != c.seq:
+			case header.Type == unix.NLMSG_DONE:
+				return nil
+			case header.Type == unix.NLMSG_ERROR && len(body) >= 4:
+				if e := int32(binary.NativeEndian.Uint32(body)); e != 0 {
+					return unix.Errno(-e)
+				}
+				return nil
+			case !each(body):
+				return nil
+			}
 		}
-		if _, err := binary.Decode(buf[:n], binary.NativeEndian, &header); err != nil {
-			return nil, err
-		}
-		body := buf[unix.SizeofNlMsghdr:n]
-		switch {
-		case header.Seq != c.seq:
-			continue
-		case header.Type != unix.NLMSG_ERROR:
-			return body, nil
-		}
-		if e := int32(binary.NativeEndian.Uint32(body)); e != 0 {
-			return nil, unix.Errno(-e)
-		}
-		return nil, nil
 	}
 }
