@@ -272,7 +272,7 @@ func (c *Call) process(d *container.Container, t *tree.Tree) {
 			env = append(env, v+"="+x)
 		}
 	}
-	env = append(env, "HOME="+home, "USER="+name, "LOGNAME="+name, "container_uuid="+dashed(d.Identity.UUID),
+	env = append(env, "HOME="+home, "USER="+name, "LOGNAME="+name, "container_uuid="+unit.UUID(d.Identity.UUID),
 		"NOTIFY_SOCKET=/run/host/notify")
 	if len(d.Creds) > 0 {
 		env = append(env, "CREDENTIALS_DIRECTORY=/run/host/credentials")
@@ -283,10 +283,6 @@ func (c *Call) process(d *container.Container, t *tree.Tree) {
 	env = append(env, hostRelease()...)
 	p.Env = environment(env, append(variables, o.setenv...))
 	p.Stub = o.start == startStub
-}
-
-func dashed(s string) string {
-	return s[:8] + "-" + s[8:12] + "-" + s[12:16] + "-" + s[16:20] + "-" + s[20:]
 }
 
 // environment is env with what overrides it; the last of each name counts.

@@ -14,6 +14,7 @@ import (
 
 	"ctl/internal/term"
 	"ctl/internal/tree"
+	"ctl/internal/unit"
 	"ctl/sandbox/container"
 	"ctl/sandbox/lock"
 )
@@ -134,7 +135,7 @@ func (c *Call) plan(p *prepared, d *container.Container) term.Object {
 	add("locks", values(p.files))
 	add("machine", o.machine)
 	add("hostname", d.Identity.Hostname)
-	add("uuid", dashed(d.Identity.UUID))
+	add("uuid", unit.UUID(d.Identity.UUID))
 	if !o.keepUnit && managed() {
 		add("scope", o.machine+".scope")
 		add("slice", c.slice())

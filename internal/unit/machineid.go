@@ -33,3 +33,11 @@ func MachineID(data []byte) (string, error) {
 	}
 	return hex.EncodeToString(b), nil
 }
+
+// UUID is an ID of 32 digits with the dashes of RFC 9562; what has another length stays as it is.
+func UUID(id string) string {
+	if len(id) != 32 {
+		return id
+	}
+	return id[:8] + "-" + id[8:12] + "-" + id[12:16] + "-" + id[16:20] + "-" + id[20:]
+}

@@ -11,6 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"ctl/internal/sys"
+
+	"ctl/internal/unit"
 )
 
 // A payload makes the program that the container's first process runs until it is what was asked for.
@@ -439,5 +441,5 @@ func bootID() string {
 	sys.Random(b[:])
 	b[6] = b[6]&0x0f | 0x40
 	b[8] = b[8]&0x3f | 0x80
-	return dashed(hex.EncodeToString(b[:]))
+	return unit.UUID(hex.EncodeToString(b[:]))
 }

@@ -5,6 +5,8 @@ import (
 	"strconv"
 
 	"golang.org/x/sys/unix"
+
+	"ctl/internal/unit"
 )
 
 // A Step is one thing done to make a container's root directory.
@@ -159,7 +161,7 @@ func (c *Container) runHost() []Step {
 		{Do: Mount, Target: hostDir + "/unix-export", Type: "tmpfs", Attr: api | unix.MOUNT_ATTR_NOSYMFOLLOW,
 			Options: c.owned("size=4M", "nr_inodes=64", "mode=0755"), Why: "sockets for the host"},
 		{Do: Write, Target: hostDir + "/container-manager", Mode: 0o444, Data: []byte(c.Identity.Manager + "\n")},
-		{Do: Write, Target: hostDir + "/container-uuid", Mode: 0o444, Data: []byte(dashed(c.Identity.UUID) + "\n")},
+		{Do: Write, Target: hostDir + "/container-uuid", Mode: 0o444, Data: []byte(unit.UUID(c.Identity.UUID) + "\n")},
 		{Do: Write, Target: bootIDPath, Mode: 0o444, Data: []byte(bootID() + "\n")},
 		{Do: Node, Target: kmsgPath, Mode: unix.S_IFIFO | 0o600},
 	}
@@ -215,11 +217,3 @@ var (
 	masked = [...]string{"kallsyms", "kcore", "keys", "sysrq-trigger", "timer_list"}
 	frozen = [...]string{"acpi", "apm", "asound", "bus", "fs", "irq", "scsi"}
 )
-
-// dashed is a UUID of 32 digits as people write it.
-func dashed(s string) string {
-	if len(s) != 32 {
-		return s
-	}
-	return s[:8] + "-" + s[8:12] + "-" + s[12:16] + "-" + s[16:20] + "-" + s[20:]
-}
