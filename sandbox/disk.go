@@ -48,7 +48,7 @@ func (c *Call) findImage() error {
 	return nil
 }
 
-// named tells whether a machine's image is called so, and takes it.
+// imageNamed tells whether a machine's image is called so, and takes it.
 func (c *Call) imageNamed(dir, name string) bool {
 	p := path.Join(dir, image.Name(name)+".raw")
 	if st, err := os.Stat(p); err == nil && st.Mode().IsRegular() {

@@ -23,8 +23,8 @@ type Mounted struct {
 	end   chan struct{}
 }
 
-// places are directories that nobody looks into while a container is made; one of them is covered, for us alone.
-var covered = [...]string{"/run/systemd/nspawn/locks", "/mnt", "/media", "/srv"}
+// covered are directories that nobody looks into while a container is made; an image is mounted on the first that is there, for us alone.
+var covered = [...]string{"/run/systemd/nspawn/locks", "/sys/kernel/tracing", "/sys/kernel/debug", "/sys/fs/fuse/connections", "/mnt"}
 
 // Mount mounts the image. The mounts last until Close, or we end.
 func (m *Image) Mount() (*Mounted, error) {
