@@ -41,7 +41,7 @@ func (n *network) joinZone(name string) error {
 	index, err := n.join(zone)
 	if errors.Is(err, unix.ENODEV) {
 		if err := n.host.AddBridge(zone); err != nil {
-			return fmt.Errorf("Failed to add bridge interface %s: %w", zone, errno(err))
+			return fmt.Errorf("Failed to create bridge interface %s: %w", zone, errno(err))
 		}
 		index, err = n.join(zone)
 	}
@@ -73,7 +73,7 @@ func lockZones() (*lock.Lock, error) {
 	_ = unix.Mkdir("/run/systemd", 0o755)
 	l, err := lock.Await(zoneLock, lock.Exclusive)
 	if err != nil {
-		return nil, fmt.Errorf("Failed to lock zone: %w", errno(err))
+		return nil, fmt.Errorf("Failed to take network zone lock: %w", errno(err))
 	}
 	return l, nil
 }

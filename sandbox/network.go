@@ -25,6 +25,7 @@ type network struct {
 	extra   []int32    // the host's ends of further pairs
 	inside  *os.File   // the container's namespace, kept until what it has of the host's is back or removed
 	devices []borrowed // in the order in which they were moved
+	ports   *ports     // nil if none leads to the container
 	below   []string   // the container's devices that have their traffic over one of the host's
 }
 
@@ -45,10 +46,15 @@ func (c *Call) network(d *container.Container) (*network, error) {
 		}
 		d.Namespace.NetworkPath, d.Namespace.Loopback = f, o.privateNetwork
 	}
+	var err error
+	if len(o.ports) > 0 && !o.dryRun {
+		if n.ports, err = c.openPorts(); err != nil {
+			return nil, err
+		}
+	}
 	if !o.veth && len(o.interfaces) == 0 && !o.further() {
 		return n, nil
 	}
-	var err error
 	if n.host, err = netlink.Open(); err != nil {
 		return nil, fmt.Errorf("Failed to connect to netlink: %w", err)
 	}
@@ -99,7 +105,7 @@ func ready(index int32) bool {
 // give gives the network namespace of the container's first process its devices.
 func (n *network) give(pid int) (err error) {
 	o := &n.c.Opt
-	if len(n.devices)+len(o.macvlan)+len(o.ipvlan) > 0 {
+	if len(n.devices)+len(o.macvlan)+len(o.ipvlan)+len(o.ports) > 0 {
 		if n.inside, err = os.Open("/proc/" + strconv.Itoa(pid) + "/ns/net"); err != nil {
 			return err
 		}
@@ -130,6 +136,9 @@ func (n *network) give(pid int) (err error) {
 		if err := n.addBelow("ipvlan", "iv-", pair, [6]byte{}, pid); err != nil {
 			return err
 		}
+	}
+	if n.ports != nil {
+		return n.ports.follow(n.inside)
 	}
 	return nil
 }
@@ -226,9 +235,22 @@ func (n *network) lend() error {
 
 // close removes what was made and takes back what was lent.
 func (n *network) close() {
-	if n.host == nil {
-		return
+	if n.ports != nil {
+		n.ports.close()
+		n.ports = nil
 	}
+	if n.host != nil {
+		n.closeLinks()
+		n.host.Close()
+		n.host = nil
+	}
+	if n.inside != nil {
+		n.inside.Close()
+		n.inside = nil
+	}
+}
+
+func (n *network) closeLinks() {
 	// With the namespace of the other end they go anyway, but some time later.
 	for _, veth := range append(n.extra, n.veth) {
 		if veth == 0 {
@@ -245,15 +267,11 @@ func (n *network) close() {
 	}
 	n.leaveZone()
 	n.veth, n.bridge, n.extra = 0, 0, nil
-	if n.inside != nil {
+	if len(n.devices)+len(n.below) > 0 {
 		if err := n.takeBack(); err != nil {
 			n.c.say(term.Warning, err.Error())
 		}
-		n.inside.Close()
-		n.inside = nil
 	}
-	n.host.Close()
-	n.host = nil
 }
 
 // takeBack removes what the container has over the host's devices, and takes back what it was lent.

@@ -151,6 +151,7 @@ func (c *Call) plan(p *prepared, d *container.Container) term.Object {
 	add("network_macvlan", values(o.macvlan))
 	add("network_ipvlan", values(o.ipvlan))
 	add("network_bridge", o.bridge+o.zone)
+	add("ports", values(o.ports))
 	if d.Users != nil {
 		add("user_ids", d.Users.String())
 		owners := d.Users.Owner.String()

@@ -100,7 +100,7 @@ func (c *Call) verify() error {
 		return cli.Usage("Invalid namespacing settings. Mounting sysfs with --private-users requires --private-network.")
 	case namespaced && everything:
 		return cli.Usage("Cannot combine --private-users with read-write API VFS mounts.")
-	case len(o.ports) > 0 && !o.privateNetwork && o.networkPath == "":
+	case len(o.ports) > 0 && !o.privateNetwork:
 		return cli.Usage("Cannot use --port= without private networking.")
 	case o.bindUserShell && len(o.bindUsers) == 0:
 		return cli.Usage("Cannot use --bind-user-shell= without --bind-user=")
@@ -147,9 +147,6 @@ func (c *Call) missing() error {
 		if _, err := os.Stat("/usr/lib/systemd/systemd-journal-remote"); err != nil {
 			return cli.Usage("Failed to find systemd-journal-remote binary: No such file or directory")
 		}
-		return errLater
-	}
-	if len(o.ports) > 0 {
 		return errLater
 	}
 	if len(o.bindUsers) > 0 {

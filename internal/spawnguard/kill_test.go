@@ -15,7 +15,7 @@ const crowd = ` sh -c 'for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 
 func TestKill(t *testing.T) {
 	for name, options := range map[string]string{
 		"plain": "$plain -D t", "hardened": "$hard -D t", "users": "$plain -U -D t", "pipe": "$plain --pipe -D t", "stub": "$plain -a -D t",
-		"veth": "$plain -n -D t", "ephemeral": "$plain -x -D t", "volatile": "$plain --volatile=overlay -D t",
+		"veth": "$plain -n -D t", "zone": "$plain --network-zone=z -D t", "pairs": "$plain --network-veth-extra=x:y -n -p 80 -D t", "ephemeral": "$plain -x -D t", "volatile": "$plain --volatile=overlay -D t",
 	} {
 		t.Run(name, func(t *testing.T) {
 			lock := "/var/lib/machines/.#t.lck"
@@ -39,6 +39,21 @@ func TestKillImage(t *testing.T) {
 	r := hostile(t, oracle.HostCall{Setup: oracle.ImageSetup, Script: "/ctl/attack killer 40 900 7777 '/var/lib/machines/.#bare.raw.lck' " + start + crowd + `
 timeout 20 ` + start + ` /usr/bin/true; echo "$?."; grep -l bare.raw /sys/block/loop*/loop/backing_file; ls -A /tmp /var/tmp`}, "killed: 40", "0.")
 	if strings.Contains(r.Stdout, "alive") || strings.Contains(r.Stdout, "backing_file") {
+		t.Error(r.Stdout)
+	}
+}
+
+// TestKillForwarding kills a supervisor that forwards a port: the next one that forwards any removes what leads nowhere.
+func TestKillForwarding(t *testing.T) {
+	const serve = ` -D t --console=passive sh -c 'busybox ip addr add 10.0.0.2/24 dev host0; busybox ip link set host0 up; while :; do echo reached | busybox nc -l -p 80; done' & s=$!
+until ip addr add 10.0.0.1/24 dev ve-t; do sleep 0.05; done 2>/dev/null; ip link set ve-t up
+`
+	r := hostile(t, oracle.HostCall{Script: `reach() { busybox nc -w 2 10.0.0.1 $1 </dev/null 2>/dev/null; }
+$plain -n -p 1000:80` + serve + `until reach 1000; do sleep 0.1; done; kill -9 $s; wait
+until $plain -D t /usr/bin/true; do sleep 0.05; done 2>/dev/null
+$plain -n -p 1001:80` + serve + `until reach 1001; do sleep 0.1; done; reach 1000 || echo "not any more"
+kill $s; wait`}, "reached\nreached\nnot any more\n")
+	if strings.Count(r.Stdout, "reached") != 2 {
 		t.Error(r.Stdout)
 	}
 }

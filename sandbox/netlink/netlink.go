@@ -18,12 +18,14 @@ type Conn struct {
 }
 
 // Open opens a socket to the devices of our own network namespace.
-func Open() (*Conn, error) {
-	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_ROUTE)
+func Open() (*Conn, error) { return open(unix.NETLINK_ROUTE, 0) }
+
+func open(protocol int, groups uint32) (*Conn, error) {
+	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, protocol)
 	if err != nil {
 		return nil, err
 	}
-	if err := unix.Bind(fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
+	if err := unix.Bind(fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK, Groups: groups}); err != nil {
 		unix.Close(fd)
 		return nil, err
 	}
@@ -31,7 +33,9 @@ func Open() (*Conn, error) {
 }
 
 // OpenIn opens a socket to the devices of another network namespace.
-func OpenIn(namespace *os.File) (*Conn, error) {
+func OpenIn(namespace *os.File) (*Conn, error) { return openIn(namespace, 0) }
+
+func openIn(namespace *os.File, groups uint32) (*Conn, error) {
 	own, err := os.Open("/proc/thread-self/ns/net")
 	if err != nil {
 		return nil, err
@@ -49,7 +53,7 @@ func OpenIn(namespace *os.File) (*Conn, error) {
 			done <- result{nil, err}
 			return
 		}
-		c, err := Open()
+		c, err := open(unix.NETLINK_ROUTE, groups)
 		if unix.Setns(int(own.Fd()), unix.CLONE_NEWNET) == nil {
 			runtime.UnlockOSThread()
 		}
@@ -212,6 +216,31 @@ func (m *message) number(kind uint16, n uint32) {
 	m.nested(kind, func() { *m = binary.NativeEndian.AppendUint32(*m, n) })
 }
 
+// big appends a number as netfilter has them.
+func (m *message) big(kind uint16, n uint32) {
+	m.nested(kind, func() { *m = binary.BigEndian.AppendUint32(*m, n) })
+}
+
+// data appends a value as rules have them.
+func (m *message) data(kind uint16, value []byte) {
+	m.nest(kind, func() { m.nested(unix.NFTA_DATA_VALUE, func() { *m = append(*m, value...) }) })
+}
+
+// nest is nested with the mark that newer protocols want.
+func (m *message) nest(kind uint16, f func()) { m.nested(kind|unix.NLA_F_NESTED, f) }
+
+// attributes has each gets the attributes that b consists of.
+func attributes(b []byte, each func(kind uint16, value []byte)) {
+	for len(b) >= unix.SizeofNlAttr {
+		n := int(binary.NativeEndian.Uint16(b))
+		if n < unix.SizeofNlAttr || n > len(b) {
+			return
+		}
+		each(binary.NativeEndian.Uint16(b[2:])&0x3fff, b[unix.SizeofNlAttr:n])
+		b = b[min(len(b), (n+unix.NLA_ALIGNTO-1)&^(unix.NLA_ALIGNTO-1)):]
+	}
+}
+
 // nested appends an attribute that holds what f appends.
 func (m *message) nested(kind uint16, f func()) {
 	at := len(*m)
@@ -251,13 +280,18 @@ func (c *Conn) dump(kind uint16, m message, each func([]byte)) error {
 }
 
 func (c *Conn) send(kind, flags uint16, m message) error {
+	return unix.Sendto(c.fd, c.frame(kind, flags, m), 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK})
+}
+
+// frame is a message with its header.
+func (c *Conn) frame(kind, flags uint16, m message) []byte {
 	c.seq++
-	header := unix.NlMsghdr{Len: uint32(unix.SizeofNlMsghdr + len(m)), Type: kind, Flags: unix.NLM_F_REQUEST | flags, Seq: c.seq}
-	b, err := binary.Append(nil, binary.NativeEndian, header)
-	if err != nil {
-		return err
-	}
-	return unix.Sendto(c.fd, append(b, m...), 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK})
+	var b []byte
+	b = binary.NativeEndian.AppendUint32(b, uint32(unix.SizeofNlMsghdr+len(m)))
+	b = binary.NativeEndian.AppendUint16(b, kind)
+	b = binary.NativeEndian.AppendUint16(b, unix.NLM_F_REQUEST|flags)
+	b = binary.NativeEndian.AppendUint32(b, c.seq)
+	return append(binary.NativeEndian.AppendUint32(b, 0), m...)
 }
 
 // receive has each gets what answers the last request, until that says that it is enough or the kernel that it was all.
