@@ -15,14 +15,15 @@ const crowd = ` sh -c 'for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 
 func TestKill(t *testing.T) {
 	for name, options := range map[string]string{
 		"plain": "$plain -D t", "hardened": "$hard -D t", "users": "$plain -U -D t", "pipe": "$plain --pipe -D t", "stub": "$plain -a -D t",
-		"veth": "$plain -n -D t", "zone": "$plain --network-zone=z -D t", "pairs": "$plain --network-veth-extra=x:y -n -p 80 -D t", "ephemeral": "$plain -x -D t", "volatile": "$plain --volatile=overlay -D t",
+		"veth": "$plain -n -D t", "zone": "$plain --network-zone=z -D t", "pairs": "$plain --network-veth-extra=x:y -n -p 80 -D t",
+		"over": "$plain --network-macvlan=p0 --network-bridge=br0 -D t", "ephemeral": "$plain -x -D t", "volatile": "$plain --volatile=overlay -D t",
 	} {
 		t.Run(name, func(t *testing.T) {
 			lock := "/var/lib/machines/.#t.lck"
 			if name == "ephemeral" || name == "volatile" {
 				lock = "''"
 			}
-			r := hostile(t, oracle.HostCall{Script: "/ctl/attack killer 50 700 7777 " + lock + " " + options + crowd + `
+			r := hostile(t, oracle.HostCall{Setup: "ip link add p0 type ifb; ip link add br0 type bridge", Script: "/ctl/attack killer 50 700 7777 " + lock + " " + options + crowd + `
 timeout 20 ` + options + ` /usr/bin/true; echo "$?."; ls -A /tmp /var/tmp /var/lib/machines`}, "killed: 50", "0.")
 			if strings.Contains(r.Stdout, "alive") {
 				t.Error(r.Stdout)
