@@ -13,6 +13,8 @@ import (
 const sessions = `useradd -m -u 1000 walter
 printf "#!/bin/sh\nexec setpriv --reuid walter --regid walter --init-groups env HOME=/home/walter USER=walter XDG_RUNTIME_DIR=/run/user/1000 \"\$@\"\n" >/usr/local/bin/walter
 chmod +x /usr/local/bin/walter
+mkdir -p /var/lib/systemd/linger # or the last logout over ssh takes its user's manager with it, some time later
+touch /var/lib/systemd/linger/root /var/lib/systemd/linger/walter
 systemctl start user@0 user@1000
 mkdir -p -m 700 /root/.ssh
 ssh-keygen -q -t ed25519 -N "" -f /root/.ssh/id_ed25519
