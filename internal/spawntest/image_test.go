@@ -13,7 +13,7 @@ import (
 // look shows the mounts that images are about, and what is there. The numbers of descriptors and of devices are nobody's business.
 const look = `LOOK=mount | sed 's#fd/[0-9]*#fd/N#' | grep -E 'on (/|/usr|/home|/srv|/var|/var/tmp|/boot|/efi) type' | sort; ls / /home`
 
-// TestImages runs the list of images, a quarter of it, or all (oracle.Chosen), as TestCases runs the others.
+// TestImages runs the list of images, a fifth of it, or all (oracle.Chosen), as TestCases runs the others.
 func TestImages(t *testing.T) {
 	h := oracle.NewHost(t)
 	images := h.Images(t)
@@ -26,7 +26,7 @@ func TestImages(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range cases {
-		if !oracle.Chosen(c.title, 0, 4) {
+		if !oracle.Chosen(c.title, 0, 5) {
 			continue
 		}
 		t.Run(strconv.Itoa(c.line), func(t *testing.T) {

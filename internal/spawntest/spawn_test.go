@@ -44,14 +44,13 @@ func TestMain(m *testing.M) {
 //	  -out LINE, +out LINE and so on: only in this line, as the difference is shown
 //	  shows LINE         is a line of out, whose others are not compared
 //
-// Every sixth case is run, all of them with CTL_SPAWN_ALL set (`make fuzz`). Those that testdata/differs.list names
+// Every eighth case is run, or all (oracle.Chosen). Those that testdata/differs.list names
 // are of options that ctl does not implement yet: the difference is shown, and fails nothing.
 //
 // With CTL_SPAWN=reference the reference is compared with itself, which shows what no two runs have alike. With
 // CTL_SPAWN=show the reference's answers are shown. With CTL_SPAWN_ANSWERS naming a directory, the reference's answers are kept there.
 func TestCases(t *testing.T) {
 	second := cmp.Or(os.Getenv("CTL_SPAWN"), "ctl")
-	all := os.Getenv("CTL_SPAWN_ALL") != ""
 	differs, err := os.ReadFile("testdata/differs.list")
 	if err != nil {
 		t.Fatal(err)
@@ -74,7 +73,7 @@ func TestCases(t *testing.T) {
 			t.Parallel()
 			for _, c := range cases {
 				key := c.key()
-				if !all && key%6 != 0 {
+				if !oracle.Chosen(c.title, 0, 8) {
 					continue
 				}
 				t.Run(strconv.Itoa(c.line), func(t *testing.T) {
