@@ -36,9 +36,9 @@ timeout 20 ` + options + ` /usr/bin/true; echo "$?."; ls -A /tmp /var/tmp /var/l
 func TestKillImage(t *testing.T) {
 	h := host(t)
 	h.Images(t)
-	const start = "$plain -i bare.raw"
-	r := hostile(t, oracle.HostCall{Setup: oracle.ImageSetup, Script: "/ctl/attack killer 40 900 7777 '/var/lib/machines/.#bare.raw.lck' " + start + crowd + `
-timeout 20 ` + start + ` /usr/bin/true; echo "$?."; grep -l bare.raw /sys/block/loop*/loop/backing_file; ls -A /tmp /var/tmp`}, "killed: 40", "0.")
+	const start = "$plain -i killed.raw"
+	r := hostile(t, oracle.HostCall{Setup: oracle.ImageSetup + "mv bare.raw killed.raw\n", Script: "/ctl/attack killer 40 900 7777 '/var/lib/machines/.#killed.raw.lck' " + start + crowd + `
+timeout 20 ` + start + ` /usr/bin/true; echo "$?."; grep -l killed.raw /sys/block/loop*/loop/backing_file; ls -A /tmp /var/tmp`}, "killed: 40", "0.")
 	if strings.Contains(r.Stdout, "alive") || strings.Contains(r.Stdout, "backing_file") {
 		t.Error(r.Stdout)
 	}
