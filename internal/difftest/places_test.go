@@ -211,7 +211,10 @@ func TestPlaces(t *testing.T) {
 	oracle.Require(t, err)
 	oracle.NeedRoot(t, "a chroot")
 	_, ctl := oracle.Programs(t)
-	for _, p := range places {
+	for i, p := range places {
+		if i > 3 && !oracle.Chosen(p.name, 0, 2) {
+			continue
+		}
 		t.Run(p.name, func(t *testing.T) {
 			t.Parallel()
 			want := p.run(t, tree, "")

@@ -23,8 +23,8 @@ func TestKill(t *testing.T) {
 			if name == "ephemeral" || name == "volatile" {
 				lock = "''"
 			}
-			r := hostile(t, oracle.HostCall{Setup: "ip link add p0 type ifb; ip link add br0 type bridge", Script: "/ctl/attack killer 50 700 7777 " + lock + " " + options + crowd + `
-timeout 20 ` + options + ` /usr/bin/true; echo "$?."; ls -A /tmp /var/tmp /var/lib/machines`}, "killed: 50", "0.")
+			r := hostile(t, oracle.HostCall{Setup: "ip link add p0 type ifb; ip link add br0 type bridge", Script: "/ctl/attack killer 30 1200 7777 " + lock + " " + options + crowd + `
+timeout 20 ` + options + ` /usr/bin/true; echo "$?."; ls -A /tmp /var/tmp /var/lib/machines`}, "killed: 30", "0.")
 			if strings.Contains(r.Stdout, "alive") {
 				t.Error(r.Stdout)
 			}
