@@ -1,6 +1,7 @@
 package control
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"syscall"
@@ -19,11 +20,7 @@ func (c *Call) mountImage() error {
 	if err != nil {
 		return Failure{"determine working directory", err}
 	}
-	o := image.Options{Rehearse: c.Opt.DryRun, Policy: image.DefaultPolicy()}
-	if c.Opt.ImagePolicy != nil {
-		o.Policy = *c.Opt.ImagePolicy
-	}
-	m, err := image.Open(p, o)
+	m, err := image.Open(context.Background(), p, image.Options{Rehearse: c.Opt.DryRun, Policy: c.Opt.ImagePolicy})
 	if err != nil {
 		if image.Unfit(err) {
 			return cli.Usage(p + ": " + err.Error())
@@ -51,10 +48,5 @@ func (c *Call) holdsSystem() bool {
 		return false
 	}
 	defer t.Close()
-	for _, p := range [...]string{"/etc/os-release", "/usr/lib/os-release"} {
-		if _, err := t.Stat(p); err == nil {
-			return true
-		}
-	}
-	return false
+	return image.HoldsSystem(t, "")
 }

@@ -170,7 +170,7 @@ func setImagePolicy(c *Call, v string) error {
 	if err != nil {
 		return cli.Usage(err.Error())
 	}
-	c.Opt.ImagePolicy = &p
+	c.Opt.ImagePolicy = p
 	return nil
 }
 

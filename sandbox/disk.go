@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -79,7 +80,7 @@ func (c *Call) place() string {
 }
 
 // prepareImage opens, locks and mounts the image, or a copy of it.
-func (c *Call) prepareImage() (*prepared, error) {
+func (c *Call) prepareImage(ctx context.Context) (*prepared, error) {
 	o := &c.Opt
 	real, err := realPath(o.image)
 	if err != nil {
@@ -108,11 +109,8 @@ func (c *Call) prepareImage() (*prepared, error) {
 	} else if err != nil {
 		return nil, fmt.Errorf("Failed to create image lock: %w", errno(err))
 	}
-	options := image.Options{ReadOnly: readOnly, Rehearse: o.dryRun, Copy: o.ephemeral && !o.dryRun, Policy: image.DefaultPolicy(), RootHash: o.rootHash}
-	if o.imagePolicy != nil {
-		options.Policy = *o.imagePolicy
-	}
-	m, err := image.Open(real, options)
+	options := image.Options{ReadOnly: readOnly, Rehearse: o.dryRun, Copy: o.ephemeral && !o.dryRun, Policy: o.imagePolicy, RootHash: o.rootHash}
+	m, err := image.Open(ctx, real, options)
 	if err != nil {
 		p.release()
 		return nil, c.unfitImage(real, err)

@@ -44,7 +44,7 @@ func setImagePolicy(c *Call, v string) error {
 	if err != nil {
 		return cli.Usage(err.Error())
 	}
-	c.Opt.imagePolicy = &p
+	c.Opt.imagePolicy = p
 	return nil
 }
 

@@ -160,7 +160,7 @@ func (c *Call) prepare() (_ *prepared, err error) {
 		}
 	}
 	if o.image != "" {
-		return c.prepareImage()
+		return c.prepareImage(ctx)
 	}
 	if o.dryRun {
 		return c.rehearse()
@@ -237,10 +237,8 @@ func (c *Call) looksLikeSystem(dir string) error {
 	}
 	root := c.Opt.pivotRoot[0]
 	if c.Opt.start == startBoot {
-		for _, f := range []string{"/etc/os-release", "/usr/lib/os-release"} {
-			if _, err := t.Stat(root + f); err == nil {
-				return nil
-			}
+		if image.HoldsSystem(t, root) {
+			return nil
 		}
 		return cli.Usage("Directory " + dir + " doesn't look like an OS root directory (os-release file is missing). Refusing.")
 	}

@@ -58,9 +58,9 @@ func sources(t *testing.T) []source {
 var floors = [][]string{
 	{"cmd/ctl", "internal/demo", "internal/bench", "internal/difftest", "internal/managertest", "internal/spawntest/probe", "internal/spawnguard/attack", "internal/house", "sandbox/seccomp/gen"},
 	{"control", "sandbox", "internal/oracle", "testdata"},
-	{"control/assign"},
+	{"control/assign", "sandbox/image"},
 	{"control/manager", "enable", "sandbox/container", "sandbox/copytree"},
-	{"detect", "control/journal", "sandbox/console", "sandbox/image", "sandbox/lock", "sandbox/netlink", "sandbox/seccomp"},
+	{"detect", "control/journal", "sandbox/console", "sandbox/lock", "sandbox/netlink", "sandbox/seccomp"},
 	{"internal/cli"},
 	{"internal/term"},
 	{"internal/unit", "internal/tree"},

@@ -5,7 +5,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"sync"
 	"testing"
 )
 
@@ -27,19 +26,17 @@ func (h *Host) Images(t testing.TB) string {
 }
 
 func (h *Host) images() (string, error) {
-	return sync.OnceValues(func() (string, error) {
-		dir := filepath.Join(h.bin, "images")
-		if _, err := os.Stat(dir); err == nil {
-			return dir, nil
-		}
-		cmd := exec.Command("sh", "-ec", makeImages)
-		cmd.Env = append(os.Environ(), "TREE="+h.tree, "SMALL="+h.small, "DIR="+dir)
-		if out, err := cmd.CombinedOutput(); err != nil {
-			os.RemoveAll(dir)
-			return "", fmt.Errorf("make images: %w: %s", err, tail(out))
-		}
+	dir := filepath.Join(h.bin, "images")
+	if _, err := os.Stat(dir); err == nil {
 		return dir, nil
-	})()
+	}
+	cmd := exec.Command("sh", "-ec", makeImages)
+	cmd.Env = append(os.Environ(), "TREE="+h.tree, "SMALL="+h.small, "DIR="+dir)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		os.RemoveAll(dir)
+		return "", fmt.Errorf("make images: %w: %s", err, tail(out))
+	}
+	return dir, nil
 }
 
 // ImageSetup is what a host needs for images: the kernel's devices, of which those of loops come and go, and the images.

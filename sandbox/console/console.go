@@ -4,10 +4,11 @@ package console
 
 import (
 	"os"
-	"strconv"
 	"sync"
 
 	"golang.org/x/sys/unix"
+
+	"ctl/internal/sys"
 )
 
 // A Mode says what a container has for a console (--console=).
@@ -127,7 +128,7 @@ func (c *Console) open(f *os.File, flags int) (stream, error) {
 	if kind := st.Mode & unix.S_IFMT; kind == unix.S_IFREG || kind == unix.S_IFBLK {
 		return stream{fd: fd}, nil
 	}
-	again, err := unix.Open("/proc/self/fd/"+strconv.Itoa(fd), flags|unix.O_NONBLOCK|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
+	again, err := unix.Open(sys.FDPath(fd), flags|unix.O_NONBLOCK|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
 	if err == nil {
 		return stream{fd: again, own: true}, nil
 	}

@@ -219,9 +219,6 @@ func (b *builder) do(s *Step) error {
 			}
 		}
 		return b.in(s.Target, func(dir int, name string) error {
-			if s.May && unix.Faccessat(dir, s.Source, unix.F_OK, unix.AT_SYMLINK_NOFOLLOW) != nil { // it would lead nowhere
-				return nil
-			}
 			err := unix.Symlinkat(s.Source, dir, name)
 			if s.May && errors.Is(err, unix.EEXIST) {
 				return nil

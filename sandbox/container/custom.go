@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"ctl/internal/sys"
 	"ctl/internal/tree"
 )
 
@@ -232,7 +233,7 @@ func (b *builder) customOverlay(m *Custom) (int, error) {
 			return "", err
 		}
 		fds = append(fds, fd)
-		return fdPath(fd), nil
+		return sys.FDPath(fd), nil
 	}
 	var lower, named []string
 	for i := range m.Lower { // the option has the highest first

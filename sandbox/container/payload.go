@@ -3,7 +3,6 @@ package container
 import (
 	"encoding/hex"
 	"runtime"
-	"slices"
 	"strconv"
 	"strings"
 	"unsafe"
@@ -11,7 +10,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"ctl/internal/sys"
-
 	"ctl/internal/unit"
 )
 
@@ -398,15 +396,9 @@ func (p *payload) closeStrays() {
 	if p.c.Process.Stub {
 		held = append(held, p.order[0], p.order[1], int(p.b.stub.Fd()))
 	}
-	next := p.given
-	slices.Sort(held)
-	for _, fd := range held {
-		if fd > next {
-			p.sys("close descriptors", none, unix.SYS_CLOSE_RANGE, next, fd-1, 0)
-		}
-		next = max(next, fd+1)
+	for _, s := range gaps(p.given, held) {
+		p.sys("close descriptors", none, unix.SYS_CLOSE_RANGE, uint64(s.first), uint64(s.last), 0)
 	}
-	p.sys("close descriptors", none, unix.SYS_CLOSE_RANGE, next, uint64(^uint32(0)), 0)
 }
 
 // stub forks the payload, which goes on in a session of its own, and executes ctl as the first process.

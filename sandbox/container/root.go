@@ -6,6 +6,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"ctl/internal/sys"
 	"ctl/internal/tree"
 )
 
@@ -26,17 +27,13 @@ func (b *builder) unshare() error {
 // leaveChroot makes the root directory of the mount namespace ours: in a chroot ours is no mount, and none of its mounts could
 // be the container's root.
 func (b *builder) leaveChroot() error {
-	fd, err := unix.Open("/proc/thread-self/ns/mnt", unix.O_RDONLY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return err
-	}
-	defer unix.Close(fd)
 	if b.c.Below == nil { // it has to be found from here
+		var err error
 		if b.c.Below, err = os.OpenFile(b.c.Tree, unix.O_PATH|unix.O_DIRECTORY, 0); err != nil {
 			return err
 		}
 	}
-	if err := unix.Setns(fd, unix.CLONE_NEWNS); err != nil {
+	if err := sys.LeaveChroot(); err != nil {
 		return err
 	}
 	return unix.Mount("", "/", "", unix.MS_REC|unix.MS_SLAVE, "")
@@ -47,7 +44,7 @@ func (b *builder) openTree() (int, error) {
 	c := b.c
 	where := c.Tree
 	if c.Below != nil {
-		where = fdPath(int(c.Below.Fd()))
+		where = sys.FDPath(int(c.Below.Fd()))
 	}
 	place, err := unix.Open(where, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {

@@ -11,6 +11,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"ctl/internal/sys"
 )
 
 // Running is a container that has been started.
@@ -165,7 +167,7 @@ func (b *builder) hold(r *Running) error {
 		return err
 	}
 	_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, soPassRights, 0) // Linux 6.16; nobody's descriptors are wanted
-	if err := unix.Bind(fd, &unix.SockaddrUnix{Name: fdPath(d.Fd()) + "/notify"}); err != nil {
+	if err := unix.Bind(fd, &unix.SockaddrUnix{Name: sys.FDPath(d.Fd()) + "/notify"}); err != nil {
 		return fmt.Errorf("make %s: %w", notifyPath, err)
 	}
 	if err := unix.Fchmodat(d.Fd(), "notify", 0o200, 0); err != nil {
@@ -334,15 +336,19 @@ func answer(socket int, text string) error {
 
 // strays are the file descriptors that the guardian closes: all but those it holds.
 func (c *Container) strays(status int) []span {
-	held := append([]int{status}, c.Keep...)
+	return gaps(0, append([]int{status}, c.Keep...))
+}
+
+// gaps are the file descriptors from one on that are not held.
+func gaps(from int, held []int) []span {
 	slices.Sort(held)
 	var l []span
-	next := uintptr(0)
+	next := uintptr(from)
 	for _, fd := range held {
 		if uintptr(fd) > next {
 			l = append(l, span{next, uintptr(fd) - 1})
 		}
-		next = uintptr(fd) + 1
+		next = max(next, uintptr(fd)+1)
 	}
 	return append(l, span{next, uintptr(^uint32(0))})
 }

@@ -3,10 +3,10 @@ package container
 import (
 	"errors"
 	"fmt"
-	"strconv"
 
 	"golang.org/x/sys/unix"
 
+	"ctl/internal/sys"
 	"ctl/internal/tree"
 )
 
@@ -109,8 +109,8 @@ func (b *builder) overlaid(fd, root int) (int, error) {
 			return -1, err
 		}
 	}
-	memory := fdPath(m)
-	o, err := newMount("overlay", "overlay", []string{"lowerdir=" + fdPath(fd), "upperdir=" + memory + "/upper", "workdir=" + memory + "/work"}, 0)
+	memory := sys.FDPath(m)
+	o, err := newMount("overlay", "overlay", []string{"lowerdir=" + sys.FDPath(fd), "upperdir=" + memory + "/upper", "workdir=" + memory + "/work"}, 0)
 	if err != nil {
 		return -1, fmt.Errorf("lay memory over %s: %w", b.c.Tree, err)
 	}
@@ -122,6 +122,7 @@ func (b *builder) overlaid(fd, root int) (int, error) {
 
 // parts mounts what belongs to the tree, but for /usr, once more below another root directory.
 func (b *builder) parts(from, root int) error {
+	b.root = tree.At(root, b.c.Tree)
 	for _, p := range b.c.Parts {
 		if p == "/usr" && b.c.Volatile == VolatileYes {
 			continue
@@ -130,7 +131,7 @@ func (b *builder) parts(from, root int) error {
 		if err != nil {
 			return err
 		}
-		err = b.attachBelow(root, m, p)
+		err = b.attachAt(m, p)
 		unix.Close(m)
 		if err != nil {
 			return fmt.Errorf("mount %s: %w", p, err)
@@ -138,23 +139,6 @@ func (b *builder) parts(from, root int) error {
 	}
 	return nil
 }
-
-// attachBelow puts a mount at a path below a directory, which is made if need be.
-func (b *builder) attachBelow(root, mount int, p string) error {
-	t := tree.At(root, b.c.Tree)
-	if d, err := t.MkdirAll(p, 0o755); err == nil {
-		d.Close()
-	}
-	place, err := t.Handle(p, unix.O_PATH|unix.O_DIRECTORY)
-	if err != nil {
-		return err
-	}
-	defer unix.Close(place)
-	return attach(mount, place)
-}
-
-// fdPath is a path of what is open, for calls that take no file descriptor.
-func fdPath(fd int) string { return "/proc/self/fd/" + strconv.Itoa(fd) }
 
 // temporary is what Volatile adds to the steps.
 func (c *Container) temporary() []Step {

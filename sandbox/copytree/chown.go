@@ -5,9 +5,10 @@ import (
 	"encoding/binary"
 	"errors"
 	"path/filepath"
-	"strconv"
 
 	"golang.org/x/sys/unix"
+
+	"ctl/internal/sys"
 )
 
 const (
@@ -107,7 +108,7 @@ func (o *owner) inode(fd int, st *unix.Statx_t) error {
 	if st.Mode&unix.S_IFMT == unix.S_IFLNK {
 		return nil
 	}
-	p := "/proc/self/fd/" + strconv.Itoa(fd)
+	p := sys.FDPath(fd)
 	if st.Mode&(unix.S_ISUID|unix.S_ISGID) != 0 { // which a change of the owner takes away
 		if err := unix.Chmod(p, uint32(st.Mode)&0o7777); err != nil {
 			return err

@@ -1,6 +1,7 @@
 package copytree
 
 import (
+	"context"
 	"slices"
 	"strings"
 
@@ -12,6 +13,18 @@ const bufferSize = 256 << 10
 
 // chunk is how much the kernel copies at a time, after which it is seen whether to go on.
 const chunk = 8 << 20
+
+// Contents copies what is in an open file to another, which is empty, in the cheapest way that the file systems know: blocks are shared, holes stay
+// holes. It ends with the cause of ctx's end.
+func Contents(ctx context.Context, to, from int) error {
+	var st unix.Statx_t
+	if err := statx(from, "", &st); err != nil {
+		return err
+	}
+	w := &worker{copier: &copier{ctx: ctx}, buf: make([]byte, bufferSize)}
+	defer context.AfterFunc(ctx, func() { w.stop.Store(true) })()
+	return w.contents(to, from, &st)
+}
 
 // contents copies what is in a file, in the cheapest way that the file systems know.
 func (w *worker) contents(to, from int, st *unix.Statx_t) error {

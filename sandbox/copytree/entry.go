@@ -2,11 +2,12 @@ package copytree
 
 import (
 	"errors"
-	"strconv"
 	"strings"
 	"sync"
 
 	"golang.org/x/sys/unix"
+
+	"ctl/internal/sys"
 )
 
 // errChanged says that a name is something else than it was a moment ago.
@@ -207,8 +208,8 @@ func openDeep(top int, p string) (int, error) {
 // namedXattrs copies the extended attributes of what cannot be opened. There are no system calls for that relative to a
 // directory before Linux 6.13; a path through /proc is one.
 func namedXattrs(d *dir, name string) error {
-	from := "/proc/self/fd/" + strconv.Itoa(d.from) + "/" + name
-	to := "/proc/self/fd/" + strconv.Itoa(d.to) + "/" + name
+	from := sys.FDPath(d.from) + "/" + name
+	to := sys.FDPath(d.to) + "/" + name
 	return copyXattrs(
 		func(b []byte) (int, error) { return unix.Llistxattr(from, b) },
 		func(attr string, b []byte) (int, error) { return unix.Lgetxattr(from, attr, b) },

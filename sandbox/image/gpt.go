@@ -2,7 +2,6 @@ package image
 
 import (
 	"encoding/binary"
-	"errors"
 	"hash/crc32"
 	"io"
 	"slices"
@@ -23,71 +22,59 @@ const (
 	flagNoAuto   = 1 << 63
 )
 
-// errNoTable says that there is no partition table of the kind.
-var errNoTable = errors.New("no partition table")
-
 // Limits that no honest image comes near.
 const (
 	maxPartitions = 1024
 	maxEntry      = 4096
 )
 
+// protectiveType is the type of the partition in a master boot record that says that the disk has a GUID partition table.
+const protectiveType = 0xee
+
 // readGPT reads a GUID partition table, UEFI specification 5.3, of an image with size bytes: the first one or, if that is damaged, the
 // one at the end. Sectors of 512 to 4096 bytes are tried.
-func readGPT(r io.ReaderAt, size int64) ([]partition, error) {
-	if !protected(r) {
-		return nil, errNoTable
-	}
+func readGPT(r io.ReaderAt, size int64) ([]partition, bool) {
 	for sector := int64(512); sector <= 4096; sector *= 2 {
 		for _, at := range [...]int64{sector, size/sector*sector - sector} {
-			if l, err := readTable(r, size, sector, at); err == nil {
-				return l, nil
+			if l, ok := readTable(r, size, sector, at); ok {
+				return l, true
 			}
 		}
 	}
-	return nil, errNoTable
+	return nil, false
 }
 
-// protected tells whether the first sector says that the disk has a GUID partition table.
-func protected(r io.ReaderAt) bool {
-	for _, e := range masterRecord(r) {
-		if e.kind == 0xee {
-			return true
-		}
-	}
-	return false
-}
-
-func readTable(r io.ReaderAt, size, sector, at int64) ([]partition, error) {
+// readTable reads the table whose header is at a place. One of which anything is wrong is none.
+func readTable(r io.ReaderAt, size, sector, at int64) ([]partition, bool) {
 	h := make([]byte, sector)
 	if at < sector {
-		return nil, errNoTable
+		return nil, false
 	}
 	if _, err := r.ReadAt(h, at); err != nil {
-		return nil, err
+		return nil, false
 	}
 	le := binary.LittleEndian
 	length := le.Uint32(h[12:])
 	if string(h[:8]) != "EFI PART" || length < 92 || int64(length) > sector || int64(le.Uint64(h[24:])) != at/sector {
-		return nil, errNoTable
+		return nil, false
 	}
 	sum := le.Uint32(h[16:])
 	le.PutUint32(h[16:], 0)
 	if crc32.ChecksumIEEE(h[:length]) != sum {
-		return nil, errNoTable
+		return nil, false
 	}
 	sectors := uint64(size / sector)
 	first, last := le.Uint64(h[40:]), le.Uint64(h[48:])
 	table, count, entry := le.Uint64(h[72:]), le.Uint32(h[80:]), le.Uint32(h[84:])
 	if first > last || last >= sectors || table >= sectors || count == 0 || count > maxPartitions || entry < 128 || entry > maxEntry {
-		return nil, errNoTable
+		return nil, false
 	}
 	data := make([]byte, int(count)*int(entry))
 	if _, err := r.ReadAt(data, int64(table)*sector); err != nil {
-		return nil, err
+		return nil, false
 	}
 	if crc32.ChecksumIEEE(data) != le.Uint32(h[88:]) {
-		return nil, errNoTable
+		return nil, false
 	}
 	var l []partition
 	for e := range slices.Chunk(data, int(entry)) {
@@ -97,7 +84,7 @@ func readTable(r io.ReaderAt, size, sector, at int64) ([]partition, error) {
 		}
 		from, to := le.Uint64(e[32:]), le.Uint64(e[40:])
 		if from < first || to > last || from > to {
-			return nil, errNoTable
+			return nil, false
 		}
 		p.start, p.end = int64(from)*sector, int64(to+1)*sector
 		var name []uint16
@@ -111,12 +98,12 @@ func readTable(r io.ReaderAt, size, sector, at int64) ([]partition, error) {
 		p.label = string(utf16.Decode(name))
 		for _, other := range l {
 			if p.start < other.end && other.start < p.end {
-				return nil, errors.New("partitions overlap")
+				return nil, false
 			}
 		}
 		l = append(l, p)
 	}
-	return l, nil
+	return l, true
 }
 
 // A masterEntry is one of the four partitions of a master boot record.

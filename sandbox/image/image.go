@@ -4,13 +4,17 @@
 package image
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"ctl/internal/tree"
 )
 
 // What is wrong with an image as a whole.
@@ -55,14 +59,14 @@ type part struct {
 // Options say how an image is to be opened.
 type Options struct {
 	ReadOnly bool
-	Rehearse bool // nothing is to be changed, whatever would be
-	Copy     bool // work on a copy, which nobody sees and which is gone in the end
-	Policy   Policy
-	RootHash bool // the root directory is to be protected by dm-verity
+	Rehearse bool    // nothing is to be changed, whatever would be
+	Copy     bool    // work on a copy, which nobody sees and which is gone in the end
+	Policy   *Policy // nil for that of systemd-nspawn(1)
+	RootHash bool    // the root directory is to be protected by dm-verity
 }
 
-// Open opens the image at a path. An image that may not be written is read-only.
-func Open(p string, o Options) (*Image, error) {
+// Open opens the image at a path. An image that may not be written is read-only. Copying ends with ctx.
+func Open(ctx context.Context, p string, o Options) (*Image, error) {
 	m := &Image{readOnly: o.ReadOnly, rehearsed: o.Rehearse}
 	flags := os.O_RDWR
 	if o.ReadOnly || o.Copy || o.Rehearse {
@@ -83,7 +87,7 @@ func Open(p string, o Options) (*Image, error) {
 		case !m.block && st.Mode&unix.S_IFMT != unix.S_IFREG:
 			err = &os.PathError{Op: "open", Path: p, Err: unix.EBADFD}
 		case o.Copy:
-			err = m.copy(p)
+			err = m.copy(ctx, p)
 		}
 	}
 	if err == nil {
@@ -112,6 +116,10 @@ func (m *Image) dissect(o Options) error {
 	if o.RootHash {
 		return ErrNoRoot
 	}
+	policy := o.Policy
+	if policy == nil {
+		policy = defaultPolicy()
+	}
 	var best [roles]*part
 	for i := range found {
 		p := &found[i]
@@ -120,7 +128,7 @@ func (m *Image) dissect(o Options) error {
 		}
 	}
 	for r := range roles {
-		p, may := best[r], o.Policy.allowed(r)
+		p, may := best[r], policy.allowed(r)
 		switch {
 		case p == nil && may&absent == 0:
 			return ErrPolicy
@@ -141,18 +149,17 @@ func (m *Image) dissect(o Options) error {
 
 // find lists all file systems that could be mounted.
 func (m *Image) find(size int64) ([]part, error) {
-	table, err := readGPT(m.file, size)
-	switch {
-	case err == nil:
-		return m.ofTable(table)
-	case !errors.Is(err, errNoTable) && !errors.Is(err, io.EOF):
-		return nil, err
+	record := masterRecord(m.file)
+	protective := slices.ContainsFunc(record, func(e masterEntry) bool { return e.kind == protectiveType })
+	if protective {
+		if table, ok := readGPT(m.file, size); ok {
+			return m.ofTable(table)
+		}
 	}
 	if fs := fileSystem(m.file); fs != "" {
 		return []part{{role: root, fs: fs}}, nil
 	}
-	record := masterRecord(m.file)
-	if len(record) == 0 || protected(m.file) {
+	if len(record) == 0 || protective {
 		return nil, ErrUnidentified
 	}
 	if p := record[0]; len(record) == 1 && p.boot && p.kind == 0x83 && p.start > 0 && p.start < p.end && p.end <= size {
@@ -210,6 +217,14 @@ func better(p, than *part) bool {
 
 // fixed tells whether the part cannot be written in any case.
 func (p part) fixed() bool { return p.readOnly || readOnlyAlways(p.fs) }
+
+// HoldsSystem tells whether a tree says below a directory of it ("" for its root) which system it is, os-release(5).
+func HoldsSystem(t *tree.Tree, dir string) bool {
+	return slices.ContainsFunc([]string{"/etc/os-release", "/usr/lib/os-release"}, func(p string) bool {
+		_, err := t.Stat(dir + p)
+		return err == nil
+	})
+}
 
 // Describe tells what would be mounted where.
 func (m *Image) Describe() []string {

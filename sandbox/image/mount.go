@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"ctl/internal/sys"
 	"ctl/internal/tree"
 )
 
@@ -69,7 +70,7 @@ func (r *Mounted) Close() {
 	close(r.end)
 }
 
-func fdPath(f *os.File) string { return "/proc/self/fd/" + strconv.Itoa(int(f.Fd())) }
+func fdPath(f *os.File) string { return sys.FDPath(int(f.Fd())) }
 
 // mount mounts all in a new namespace of the calling thread.
 func (m *Image) mount(r *Mounted) (err error) {
@@ -132,12 +133,7 @@ func privateMounts() error {
 		return err
 	}
 	// In a chroot, whose root directory is no mount: that of the namespace is.
-	fd, err := unix.Open("/proc/thread-self/ns/mnt", unix.O_RDONLY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return err
-	}
-	defer unix.Close(fd)
-	if err := unix.Setns(fd, unix.CLONE_NEWNS); err != nil {
+	if err := sys.LeaveChroot(); err != nil {
 		return err
 	}
 	return unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, "")

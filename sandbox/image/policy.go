@@ -23,10 +23,10 @@ const (
 	open    = verity | signed | luks | unprotected | ignored
 )
 
-// DefaultPolicy is that of systemd-nspawn(1).
-func DefaultPolicy() Policy {
+// defaultPolicy is that of systemd-nspawn(1).
+func defaultPolicy() *Policy {
 	system, data := verity|signed|luks|unprotected|absent, luks|unprotected|absent
-	return Policy{map[string]protection{"root": system, "usr": system, "home": data, "srv": data, "tmp": data, "var": data,
+	return &Policy{map[string]protection{"root": system, "usr": system, "home": data, "srv": data, "tmp": data, "var": data,
 		"esp": unprotected | absent, "xbootldr": unprotected | absent}, ignored}
 }
 
@@ -37,8 +37,8 @@ func (b BadPolicy) Error() string { return string(b) }
 
 // ParsePolicy parses a policy: rules NAME=FLAGS, separated by colons, of which the one without a name is for all other partitions. What
 // is wrong is a BadPolicy.
-func ParsePolicy(s string) (Policy, error) {
-	p := Policy{make(map[string]protection), ignored}
+func ParsePolicy(s string) (*Policy, error) {
+	p := &Policy{make(map[string]protection), ignored}
 	switch s {
 	case "*":
 		p.other = open
@@ -55,14 +55,14 @@ func ParsePolicy(s string) (Policy, error) {
 			continue
 		}
 		if !ok {
-			return p, BadPolicy("Failed to parse image policy: " + s)
+			return nil, BadPolicy("Failed to parse image policy: " + s)
 		}
 		if name != "" && !mentioned(name) {
-			return p, BadPolicy("Unknown partition type in image policy: " + rule)
+			return nil, BadPolicy("Unknown partition type in image policy: " + rule)
 		}
 		allowed, ok := parseProtection(flags)
 		if !ok {
-			return p, BadPolicy("Unknown partition policy flag in image policy: " + rule)
+			return nil, BadPolicy("Unknown partition policy flag in image policy: " + rule)
 		}
 		if name == "" {
 			p.other = allowed
@@ -116,7 +116,7 @@ func mentioned(name string) bool {
 }
 
 // allowed is what a partition of the role may be.
-func (p Policy) allowed(r role) protection {
+func (p *Policy) allowed(r role) protection {
 	if a, ok := p.of[r.name()]; ok {
 		return a
 	}
