@@ -2,7 +2,6 @@ package image
 
 import (
 	"encoding/binary"
-	"hash/crc32"
 	"io"
 	"slices"
 	"unicode/utf16"
@@ -60,7 +59,7 @@ func readTable(r io.ReaderAt, size, sector, at int64) ([]partition, bool) {
 	}
 	sum := le.Uint32(h[16:])
 	le.PutUint32(h[16:], 0)
-	if crc32.ChecksumIEEE(h[:length]) != sum {
+	if checksum(h[:length]) != sum {
 		return nil, false
 	}
 	sectors := uint64(size / sector)
@@ -73,7 +72,7 @@ func readTable(r io.ReaderAt, size, sector, at int64) ([]partition, bool) {
 	if _, err := r.ReadAt(data, int64(table)*sector); err != nil {
 		return nil, false
 	}
-	if crc32.ChecksumIEEE(data) != le.Uint32(h[88:]) {
+	if checksum(data) != le.Uint32(h[88:]) {
 		return nil, false
 	}
 	var l []partition
@@ -104,6 +103,19 @@ func readTable(r io.ReaderAt, size, sector, at int64) ([]partition, bool) {
 		l = append(l, p)
 	}
 	return l, true
+}
+
+// checksum is the CRC-32 of the UEFI specification. The package hash/crc32 makes a table whenever the program starts, whatever for.
+func checksum(b []byte) uint32 {
+	const polynomial = 0xedb88320
+	sum := ^uint32(0)
+	for _, c := range b {
+		sum ^= uint32(c)
+		for range 8 {
+			sum = sum>>1 ^ polynomial&-(sum&1)
+		}
+	}
+	return ^sum
 }
 
 // A masterEntry is one of the four partitions of a master boot record.
