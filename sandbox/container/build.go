@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"ctl/internal/tree"
+	"ctl/sandbox/mount"
 )
 
 // A builder makes the root directory of a container. It works on a thread that has mounts, a root directory and a umask of
@@ -156,7 +157,7 @@ func (b *builder) credentials() error {
 			return err
 		}
 	}
-	return setAttributes(d.Fd(), locked, false)
+	return mount.Set(d.Fd(), locked, false)
 }
 
 // home makes the home directory of a user who has none.
@@ -188,7 +189,7 @@ func (b *builder) home() error {
 func (b *builder) do(s *Step) error {
 	switch s.Do {
 	case Mount:
-		fd, err := newMount(s.Type, "", s.Options, s.Attr)
+		fd, err := mount.New(s.Type, "", s.Options, s.Attr)
 		if s.Type == "sysfs" && errors.Is(err, unix.EPERM) { // it is for who owns the network
 			fd, err = hostSys(s.Attr)
 		}
@@ -241,7 +242,7 @@ func (b *builder) do(s *Step) error {
 			return err
 		}
 		defer unix.Close(fd)
-		return setAttributes(fd, s.Attr, s.Target == "/") // all that is mounted in the tree
+		return mount.Set(fd, s.Attr, s.Target == "/") // all that is mounted in the tree
 	case Wanted:
 		return b.custom(s.Custom)
 	}
@@ -255,11 +256,11 @@ func hostSys(attr uint64) (int, error) {
 		return -1, err
 	}
 	defer unix.Close(from)
-	fd, err := cloneMount(from, "", true)
+	fd, err := mount.Clone(from, "", true)
 	if err != nil {
 		return -1, err
 	}
-	return fd, setAttributes(fd, attr, true)
+	return fd, mount.Set(fd, attr, true)
 }
 
 // attachAt puts a mount at target, a directory that is made if it is missing.
@@ -269,7 +270,7 @@ func (b *builder) attachAt(fd int, target string) error {
 		return err
 	}
 	defer d.Close()
-	return attach(fd, d.Fd())
+	return mount.Attach(fd, d.Fd())
 }
 
 // makeDirectory opens the directory at target, which it makes with its parents.
@@ -385,12 +386,12 @@ func (b *builder) bindFrom(from int, s *Step) error {
 
 // hostFile is what is open as from, mounted once more and nowhere yet.
 func (b *builder) hostFile(from int, s *Step) (int, error) {
-	fd, err := cloneMount(from, "", false)
+	fd, err := mount.Clone(from, "", false)
 	if err != nil {
 		return -1, err
 	}
-	if err = propagate(fd, s.propagation()); err == nil {
-		err = setAttributes(fd, s.Attr, false)
+	if err = mount.Propagate(fd, s.propagation()); err == nil {
+		err = mount.Set(fd, s.Attr, false)
 	}
 	if err != nil {
 		unix.Close(fd)
@@ -424,7 +425,7 @@ func (b *builder) attachOn(fd, from int, target string) error {
 		return err
 	}
 	defer unix.Close(place)
-	return attach(fd, place)
+	return mount.Attach(fd, place)
 }
 
 // device makes a device as the host has it, or mounts the host's where none may be made.
@@ -463,29 +464,6 @@ func (b *builder) device(s *Step) error {
 	}
 	defer unix.Close(from)
 	return b.bindFrom(from, s)
-}
-
-// leave makes the container's root directory that of this thread, and of the processes that it forks.
-func (b *builder) leave() error {
-	if err := unix.Fchdir(b.root.Root()); err != nil {
-		return err
-	}
-	if err := unix.PivotRoot(".", "."); err != nil {
-		return b.leaveByMoving()
-	}
-	// The new root is mounted over the old one, and both are ".": the old one is what is unmounted.
-	if err := unix.Unmount(".", unix.MNT_DETACH); err != nil {
-		return fmt.Errorf("leave the host's root: %w", err)
-	}
-	return unix.Chdir("/")
-}
-
-// leaveByMoving is for a root directory that cannot be exchanged, that of an initrd.
-func (b *builder) leaveByMoving() error {
-	if err := unix.Chroot("."); err != nil {
-		return err
-	}
-	return unix.Chdir("/")
 }
 
 func (b *builder) warn(format string, args ...any) {

@@ -10,6 +10,7 @@ import (
 
 	"ctl/internal/sys"
 	"ctl/internal/tree"
+	"ctl/sandbox/mount"
 )
 
 // custom makes a mount that the caller asked for.
@@ -79,7 +80,7 @@ func (b *builder) customMount(m *Custom) (fd, from int, err error) {
 
 // customBind is a mount of what is open as from.
 func (b *builder) customBind(m *Custom, from int) (int, error) {
-	fd, err := cloneMount(from, "", !m.Shallow)
+	fd, err := mount.Clone(from, "", !m.Shallow)
 	if err != nil {
 		return -1, Failure{"Failed to clone " + m.Source, err}
 	}
@@ -98,7 +99,7 @@ func (b *builder) customBind(m *Custom, from int) (int, error) {
 		attr |= noDev
 	}
 	if attr != 0 {
-		if err := setAttributes(fd, attr, true); err != nil {
+		if err := mount.Set(fd, attr, true); err != nil {
 			unix.Close(fd)
 			return -1, err
 		}
@@ -151,7 +152,7 @@ func (b *builder) otherRoot(fd, place int) (int, error) {
 		if from >= 0 {
 			unix.Close(from)
 		}
-		if err := attach(root, place); err != nil {
+		if err := mount.Attach(root, place); err != nil {
 			return -1, Failure{"Failed to mount /", err}
 		}
 		unix.Close(fd)
@@ -168,44 +169,14 @@ func (b *builder) open(path string, inTree bool) (int, error) {
 	return unix.FcntlInt(uintptr(b.from[path]), unix.F_DUPFD_CLOEXEC, 0)
 }
 
-// mountOptions are options of mount(8) that are attributes of a mount.
-var mountOptions = [...]struct {
-	name  string
-	set   uint64
-	clear uint64
-}{
-	{"ro", readOnly, 0}, {"rw", 0, readOnly}, {"nosuid", noSuid, 0}, {"suid", 0, noSuid}, {"nodev", noDev, 0}, {"dev", 0, noDev},
-	{"noexec", noExec, 0}, {"exec", 0, noExec}, {"noatime", 0, 0}, {"relatime", 0, 0}, {"strictatime", 0, 0}, // the last always holds
-	{"nodiratime", unix.MOUNT_ATTR_NODIRATIME, 0}, {"defaults", 0, 0},
-}
-
-// splitOptions parts options as mount(8) takes them into those of the mount and those of the file system.
-func splitOptions(options string, attr uint64) (uint64, []string) {
-	var rest []string
-next:
-	for o := range strings.SplitSeq(options, ",") {
-		if o == "" {
-			continue
-		}
-		for _, m := range mountOptions {
-			if m.name == o {
-				attr = attr&^m.clear | m.set
-				continue next
-			}
-		}
-		rest = append(rest, o)
-	}
-	return attr, rest
-}
-
 func (b *builder) customTmpfs(m *Custom) (int, error) {
-	attr, options := splitOptions(m.Options, noDev|strict)
+	attr, options := mount.Split(m.Options, noDev|strict)
 	options = b.c.owned(options...)
 	all := options
 	if attr&readOnly != 0 {
 		all = append([]string{"ro"}, options...)
 	}
-	fd, err := newMount("tmpfs", "", all, attr)
+	fd, err := mount.New("tmpfs", "", all, attr)
 	if err != nil {
 		return -1, notMounted("tmpfs", m.Target, attr, options, err)
 	}
@@ -267,12 +238,12 @@ func (b *builder) customOverlay(m *Custom) (int, error) {
 		}
 		options = append(options, "upperdir="+upper, "workdir="+work)
 	}
-	fd, err := newMount("overlay", "overlay", options, 0)
+	fd, err := mount.New("overlay", "overlay", options, 0)
 	if err != nil {
 		return fail(err)
 	}
 	if m.ReadOnly {
-		if err := setAttributes(fd, readOnly, false); err != nil {
+		if err := mount.Set(fd, readOnly, false); err != nil {
 			unix.Close(fd)
 			return fail(err)
 		}
@@ -307,11 +278,11 @@ func (b *builder) hide(m *Custom) error {
 		return err
 	}
 	defer unix.Close(from)
-	fd, err := cloneMount(from, "", false)
+	fd, err := mount.Clone(from, "", false)
 	if err != nil {
 		return err
 	}
-	if err := setAttributes(fd, locked, false); err != nil {
+	if err := mount.Set(fd, locked, false); err != nil {
 		unix.Close(fd)
 		return err
 	}
@@ -320,7 +291,7 @@ func (b *builder) hide(m *Custom) error {
 		return nil
 	}
 	defer unix.Close(fd)
-	return attach(fd, place)
+	return mount.Attach(fd, place)
 }
 
 // mountOptions are the options of a step as the reference has them.

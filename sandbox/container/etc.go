@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"ctl/internal/sys"
+	"ctl/sandbox/mount"
 )
 
 // ResolvConf is how a container gets its resolv.conf(5), systemd-nspawn(1) --resolv-conf=.
@@ -175,7 +176,7 @@ func (b *builder) bindEtc(from, target string) error {
 		return err
 	}
 	defer unix.Close(m)
-	return attach(m, link)
+	return mount.Attach(m, link)
 }
 
 // copyEtc copies a file of the host to the tree. A link there is somebody's decision and stays, unless it is to be replaced.

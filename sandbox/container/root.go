@@ -8,6 +8,7 @@ import (
 
 	"ctl/internal/sys"
 	"ctl/internal/tree"
+	"ctl/sandbox/mount"
 )
 
 // unshare gives the thread mounts of its own: those of the namespace where the tree is.
@@ -51,7 +52,7 @@ func (b *builder) openTree() (int, error) {
 		return -1, fmt.Errorf("open %s: %w", c.Tree, err)
 	}
 	defer unix.Close(place)
-	fd, err := cloneMount(place, "", true)
+	fd, err := mount.Clone(place, "", true)
 	if err != nil {
 		return -1, fmt.Errorf("mount %s: %w", c.Tree, err)
 	}
@@ -59,11 +60,11 @@ func (b *builder) openTree() (int, error) {
 		unix.Close(fd)
 		return -1, fmt.Errorf("%s %s: %w", what, c.Tree, err)
 	}
-	if err := propagate(fd, unix.MS_PRIVATE); err != nil {
+	if err := mount.Propagate(fd, unix.MS_PRIVATE); err != nil {
 		return fail("mount", err)
 	}
 	if c.Users != nil && c.Users.Owner != OwnedAsIs {
-		if err := mapIDs(fd, b.users, true); err != nil {
+		if err := mount.MapIDs(fd, b.users, true); err != nil {
 			return fail("map the owners of", err)
 		}
 	}
@@ -86,7 +87,7 @@ func (b *builder) openTree() (int, error) {
 		return -1, err
 	}
 	if c.Limit.Hardened {
-		if err := setAttributes(fd, noDev, true); err != nil {
+		if err := mount.Set(fd, noDev, true); err != nil {
 			return fail("keep devices from", err)
 		}
 	}
@@ -102,16 +103,16 @@ func (b *builder) pivot(fd, place int) (int, error) {
 		return -1, err
 	}
 	defer unix.Close(from)
-	root, err := cloneMount(from, "", true)
+	root, err := mount.Clone(from, "", true)
 	if err != nil {
 		return -1, err
 	}
-	old, err := cloneMount(fd, "", true) // before the new root is put over it
+	old, err := mount.Clone(fd, "", true) // before the new root is put over it
 	if err != nil {
 		return -1, err
 	}
 	defer unix.Close(old)
-	if err := attach(root, place); err != nil || b.c.PivotRoot[1] == "" {
+	if err := mount.Attach(root, place); err != nil || b.c.PivotRoot[1] == "" {
 		return root, err
 	}
 	n := tree.At(root, b.c.Tree)
@@ -120,5 +121,5 @@ func (b *builder) pivot(fd, place int) (int, error) {
 		return -1, err
 	}
 	defer unix.Close(to)
-	return root, attach(old, to)
+	return root, mount.Attach(old, to)
 }

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"ctl/internal/sys"
+	"ctl/sandbox/mount"
 )
 
 // Running is a container that has been started.
@@ -100,7 +101,7 @@ func (c *Container) start(h Hooks) (*Running, error) {
 		return nil, err
 	}
 	if !c.Namespace.Cgroup {
-		b.cgroups, _ = newMount("cgroup2", "", nil, locked)
+		b.cgroups, _ = mount.New("cgroup2", "", nil, locked)
 		defer unix.Close(b.cgroups)
 	}
 	r.Console = b.master
@@ -109,7 +110,7 @@ func (c *Container) start(h Hooks) (*Running, error) {
 		return nil, err
 	}
 	if c.Users == nil {
-		if err := b.leave(); err != nil {
+		if err := mount.Enter(b.root.Root()); err != nil {
 			return nil, fmt.Errorf("enter the root directory: %w", err)
 		}
 	} else {
@@ -136,12 +137,12 @@ func (b *builder) pinProc() {
 		return
 	}
 	defer unix.Close(place)
-	fd, err := newMount("proc", "", nil, api)
+	fd, err := mount.New("proc", "", nil, api)
 	if err != nil {
 		return // it may do without
 	}
 	defer unix.Close(fd)
-	_ = attach(fd, place)
+	_ = mount.Attach(fd, place)
 }
 
 // foreignBase is the first UID of what belongs to no user of this host, https://systemd.io/UIDS-GIDS.

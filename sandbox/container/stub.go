@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"ctl/sandbox/mount"
 )
 
 // StubName is what ctl is called by as the first process of a container in whose place something else is to run
@@ -23,14 +25,14 @@ func sealed() (*os.File, error) {
 		return nil, err
 	}
 	defer unix.Close(exe)
-	fd, err := cloneMount(exe, "", false)
+	fd, err := mount.Clone(exe, "", false)
 	if errors.Is(err, unix.EPERM) || errors.Is(err, unix.EINVAL) { // the mount is in somebody else's namespace
 		return copied()
 	}
 	if err != nil {
 		return nil, err
 	}
-	if err := setAttributes(fd, readOnly|noSuid|noDev, false); err != nil {
+	if err := mount.Set(fd, readOnly|noSuid|noDev, false); err != nil {
 		unix.Close(fd)
 		return nil, err
 	}

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"ctl/sandbox/mount"
 )
 
 // A span of IDs: inside, outside, how many, user_namespaces(7).
@@ -162,5 +164,5 @@ func (b *builder) mapCustom(m *Custom, fd, from int) error {
 		return err
 	}
 	defer unix.Close(ns)
-	return mapIDs(fd, ns, !m.Shallow)
+	return mount.MapIDs(fd, ns, !m.Shallow)
 }

@@ -8,6 +8,7 @@ import (
 
 	"ctl/internal/sys"
 	"ctl/internal/tree"
+	"ctl/sandbox/mount"
 )
 
 // volatileLimits bound the parts of a tree that are in memory.
@@ -22,16 +23,16 @@ func (b *builder) volatile(fd, root int) (int, error) {
 	case VolatileOverlay:
 		return b.overlaid(fd, root)
 	case VolatileState:
-		if err := setAttributes(fd, readOnly, true); err != nil {
+		if err := mount.Set(fd, readOnly, true); err != nil {
 			return -1, fmt.Errorf("make %s read-only: %w", b.c.Tree, err)
 		}
 	}
-	return fd, attach(fd, root)
+	return fd, mount.Attach(fd, root)
 }
 
 // memory is a new file system for what of the tree is not kept.
 func (b *builder) memory() (int, error) {
-	return newMount("tmpfs", "", b.c.owned(volatileLimits[:]...), strict)
+	return mount.New("tmpfs", "", b.c.owned(volatileLimits[:]...), strict)
 }
 
 // onlyUsr is a root directory in memory with the tree's /usr.
@@ -47,15 +48,15 @@ func (b *builder) onlyUsr(fd, root int) (int, error) {
 	if err != nil {
 		return -1, err
 	}
-	usr, err := cloneMount(fd, "usr", true)
+	usr, err := mount.Clone(fd, "usr", true)
 	if err != nil {
 		return -1, fmt.Errorf("mount /usr of %s: %w", b.c.Tree, err)
 	}
 	defer unix.Close(usr)
-	if err := setAttributes(usr, readOnly, true); err != nil {
+	if err := mount.Set(usr, readOnly, true); err != nil {
 		return -1, fmt.Errorf("make /usr read-only: %w", err)
 	}
-	if err := attach(m, root); err != nil {
+	if err := mount.Attach(m, root); err != nil {
 		return -1, err
 	}
 	if err := b.own(m, "usr", unix.Mkdirat(m, "usr", 0o755)); err != nil {
@@ -66,7 +67,7 @@ func (b *builder) onlyUsr(fd, root int) (int, error) {
 		return -1, err
 	}
 	defer unix.Close(place)
-	if err := attach(usr, place); err != nil {
+	if err := mount.Attach(usr, place); err != nil {
 		return -1, err
 	}
 	for _, name := range []string{"bin", "sbin", "lib", "lib32", "lib64", "libx32"} {
@@ -89,7 +90,7 @@ var errNotMerged = errors.New("Sorry, --volatile=yes mode is not supported with 
 // overlaid is the tree with a layer in memory over it that takes all changes.
 func (b *builder) overlaid(fd, root int) (int, error) {
 	defer unix.Close(fd)
-	if err := attach(fd, root); err != nil {
+	if err := mount.Attach(fd, root); err != nil {
 		return -1, err
 	}
 	m, err := b.memory()
@@ -97,7 +98,7 @@ func (b *builder) overlaid(fd, root int) (int, error) {
 		return -1, err
 	}
 	defer unix.Close(m)
-	if err := attach(m, root); err != nil {
+	if err := mount.Attach(m, root); err != nil {
 		return -1, err
 	}
 	var st unix.Stat_t
@@ -110,11 +111,11 @@ func (b *builder) overlaid(fd, root int) (int, error) {
 		}
 	}
 	memory := sys.FDPath(m)
-	o, err := newMount("overlay", "overlay", []string{"lowerdir=" + sys.FDPath(fd), "upperdir=" + memory + "/upper", "workdir=" + memory + "/work"}, 0)
+	o, err := mount.New("overlay", "overlay", []string{"lowerdir=" + sys.FDPath(fd), "upperdir=" + memory + "/upper", "workdir=" + memory + "/work"}, 0)
 	if err != nil {
 		return -1, fmt.Errorf("lay memory over %s: %w", b.c.Tree, err)
 	}
-	if err := attach(o, root); err != nil {
+	if err := mount.Attach(o, root); err != nil {
 		return -1, err
 	}
 	return o, b.parts(fd, o)
@@ -127,7 +128,7 @@ func (b *builder) parts(from, root int) error {
 		if p == "/usr" && b.c.Volatile == VolatileYes {
 			continue
 		}
-		m, err := cloneMount(from, p[1:], true)
+		m, err := mount.Clone(from, p[1:], true)
 		if err != nil {
 			return err
 		}

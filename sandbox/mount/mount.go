@@ -1,4 +1,6 @@
-package container
+// Package mount has mounts as file descriptors, which are nowhere until they are attached: the system calls for that, and the table
+// of mounts.
+package mount
 
 import (
 	"fmt"
@@ -7,8 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// newMount makes a file system that is mounted nowhere yet, fsopen(2) and fsmount(2).
-func newMount(typ, source string, options []string, attr uint64) (int, error) {
+// New makes a file system that is mounted nowhere yet, fsopen(2) and fsmount(2).
+func New(typ, source string, options []string, attr uint64) (int, error) {
 	fs, err := unix.Fsopen(typ, unix.FSOPEN_CLOEXEC)
 	if err != nil {
 		return -1, err
@@ -37,8 +39,8 @@ func newMount(typ, source string, options []string, attr uint64) (int, error) {
 	return unix.Fsmount(fs, unix.FSMOUNT_CLOEXEC, int(attr))
 }
 
-// cloneMount is what is at fd, or at path below it, mounted once more and nowhere yet, open_tree(2).
-func cloneMount(fd int, path string, recursive bool) (int, error) {
+// Clone is what is at fd, or at path below it, mounted once more and nowhere yet, open_tree(2).
+func Clone(fd int, path string, recursive bool) (int, error) {
 	flags := uint(unix.OPEN_TREE_CLONE | unix.OPEN_TREE_CLOEXEC | unix.AT_SYMLINK_NOFOLLOW)
 	if path == "" {
 		flags |= unix.AT_EMPTY_PATH
@@ -49,26 +51,31 @@ func cloneMount(fd int, path string, recursive bool) (int, error) {
 	return unix.OpenTree(fd, path, flags)
 }
 
-// setAttributes sets attributes of a mount, mount_setattr(2), and of all below it if recursive.
-func setAttributes(fd int, set uint64, recursive bool) error {
+// Set sets attributes of a mount, mount_setattr(2), and of all below it if recursive.
+func Set(fd int, set uint64, recursive bool) error {
+	clear := uint64(0)
+	if set&unix.MOUNT_ATTR__ATIME != 0 {
+		clear = unix.MOUNT_ATTR__ATIME
+	}
+	return Change(fd, set, clear, recursive)
+}
+
+// Change is Set that clears attributes too.
+func Change(fd int, set, clear uint64, recursive bool) error {
 	flags := uint(unix.AT_EMPTY_PATH)
 	if recursive {
 		flags |= unix.AT_RECURSIVE
 	}
-	attr := unix.MountAttr{Attr_set: set}
-	if set&unix.MOUNT_ATTR__ATIME != 0 {
-		attr.Attr_clr = unix.MOUNT_ATTR__ATIME
-	}
-	return unix.MountSetattr(fd, "", flags, &attr)
+	return unix.MountSetattr(fd, "", flags, &unix.MountAttr{Attr_set: set, Attr_clr: clear})
 }
 
-// propagate sets how mounts below a mount, and those below it, are told to others: MS_PRIVATE, MS_SLAVE, MS_SHARED.
-func propagate(fd int, how uint64) error {
+// Propagate sets how mounts below a mount, and those below it, are told to others: MS_PRIVATE, MS_SLAVE, MS_SHARED.
+func Propagate(fd int, how uint64) error {
 	return unix.MountSetattr(fd, "", unix.AT_EMPTY_PATH|unix.AT_RECURSIVE, &unix.MountAttr{Propagation: how})
 }
 
-// mapIDs has a mount show its files with the owners of a user namespace.
-func mapIDs(fd, userNamespace int, recursive bool) error {
+// MapIDs has a mount show its files with the owners of a user namespace.
+func MapIDs(fd, userNamespace int, recursive bool) error {
 	flags := uint(unix.AT_EMPTY_PATH)
 	if recursive {
 		flags |= unix.AT_RECURSIVE
@@ -76,7 +83,7 @@ func mapIDs(fd, userNamespace int, recursive bool) error {
 	return unix.MountSetattr(fd, "", flags, &unix.MountAttr{Attr_set: unix.MOUNT_ATTR_IDMAP, Userns_fd: uint64(userNamespace)})
 }
 
-// attach puts a mount at the place that is open as target.
-func attach(mount, target int) error {
+// Attach puts a mount at the place that is open as target.
+func Attach(mount, target int) error {
 	return unix.MoveMount(mount, "", target, "", unix.MOVE_MOUNT_F_EMPTY_PATH|unix.MOVE_MOUNT_T_EMPTY_PATH)
 }

@@ -1,0 +1,339 @@
+package namespace
+
+import (
+	"errors"
+	"fmt"
+	"path"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"ctl/internal/sys"
+	"ctl/internal/tree"
+	"ctl/sandbox/mount"
+)
+
+// Hooks make what only a process in other namespaces than the builder's can make: mounts that are nowhere yet. Without one the builder does.
+type Hooks struct {
+	Proc   func(options []string) (int, error) // /proc of the service's own PID namespace
+	Cgroup func() (int, error)                 // of its own cgroup namespace
+}
+
+// ErrDenied is that there may be no other mount namespace here. A service whose Plan is not Essential systemd starts without it.
+var ErrDenied = errors.New("mount namespaces are not allowed here")
+
+// An Error is what could not be mounted.
+type Error struct {
+	Path string // in the service's root directory, "" if it is none in particular
+	Why  string // the setting
+	Err  error
+}
+
+func (e *Error) Error() string {
+	s := "Failed to set up mount namespacing: "
+	if e.Path != "" {
+		s += e.Path + ": "
+	}
+	return s + sys.Strerror(sys.Errno(e.Err))
+}
+
+// Unwrap returns the reason.
+func (e *Error) Unwrap() error { return e.Err }
+
+// A builder carries out a plan.
+type builder struct {
+	p      *Plan
+	q      *Request
+	hooks  Hooks
+	mounts list
+	host   *tree.Tree   // where sources are
+	root   *tree.Tree   // the service's root directory
+	top    uint64       // its mount
+	table  *mount.Table // of the namespace
+	nodes  *tree.Tree   // what covers what is inaccessible, where the host has none
+}
+
+// Build makes the namespace and moves the calling thread into it, which must be locked and never be used for anything else: what it forks
+// is in the namespace, with the service's root directory as its own.
+func (p *Plan) Build(h Hooks) error {
+	b := &builder{p: p, q: p.q, hooks: h, mounts: append(list(nil), p.Mounts...)}
+	defer b.close()
+	old := unix.Umask(0)
+	defer unix.Umask(old)
+	if err := b.unshare(); err != nil {
+		return err
+	}
+	if err := b.openRoot(); err != nil {
+		return err
+	}
+	if b.q.rooted() {
+		b.skeleton()
+	}
+	if err := b.apply(); err != nil {
+		return err
+	}
+	for _, l := range p.Links {
+		_ = b.link(l[0], l[1])
+	}
+	if err := b.attributes(); err != nil {
+		return err
+	}
+	if err := mount.Enter(b.root.Root()); err != nil {
+		return &Error{Err: err}
+	}
+	if err := unix.Mount("", "/", "", uintptr(p.Propagation|unix.MS_REC), ""); err != nil {
+		return &Error{Err: err}
+	}
+	return nil
+}
+
+func (b *builder) close() {
+	for _, t := range []*tree.Tree{b.host, b.root, b.nodes} {
+		if t != nil {
+			_ = t.Close()
+		}
+	}
+	if b.table != nil {
+		_ = b.table.Close()
+	}
+}
+
+// unshare gives the thread mounts of its own, and opens the host's root directory.
+func (b *builder) unshare() error {
+	if b.q.Image != nil {
+		if err := unix.Unshare(unix.CLONE_FS); err != nil {
+			return &Error{Err: err}
+		}
+		if err := b.q.Image.Enter(); err != nil {
+			return &Error{Err: err}
+		}
+	}
+	switch err := unix.Unshare(unix.CLONE_FS | unix.CLONE_NEWNS); {
+	case errors.Is(err, unix.EPERM), errors.Is(err, unix.EACCES), errors.Is(err, unix.ENOSYS), errors.Is(err, unix.EOPNOTSUPP):
+		return fmt.Errorf("%w: %w", ErrDenied, err)
+	case err != nil:
+		return &Error{Err: err}
+	}
+	host, err := tree.Open(b.q.Tree)
+	if err != nil {
+		return &Error{Err: err}
+	}
+	b.host = host
+	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_SLAVE, ""); err != nil {
+		// In a chroot, whose root directory is no mount: that of the namespace is.
+		if err := sys.LeaveChroot(); err != nil {
+			return &Error{Err: err}
+		}
+		if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_SLAVE, ""); err != nil {
+			return &Error{Err: err}
+		}
+	}
+	b.table, err = mount.OpenTable()
+	if err != nil {
+		return &Error{Err: err}
+	}
+	return nil
+}
+
+// quiet are directories that no source of a mount is in: a root directory that is the host's is mounted on the first that is there.
+var quiet = [...]string{"/run/systemd/mount-rootfs", "/sys/kernel/tracing", "/sys/kernel/debug", "/sys/fs/fuse/connections", "/mnt"}
+
+// place opens the directory where the new root directory is mounted on the way.
+func (b *builder) place() (int, error) {
+	if b.q.Runtime != "" {
+		p := b.q.Runtime + "/root"
+		_ = unix.Mkdir(p, 0o555)
+		if fd, err := unix.Open(p, unix.O_PATH|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0); err == nil {
+			return fd, nil
+		}
+	}
+	for _, p := range quiet {
+		if fd, err := unix.Open(p, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0); err == nil {
+			return fd, nil
+		}
+	}
+	return -1, unix.ENOENT
+}
+
+// openRoot mounts the service's root directory where only this thread sees it.
+func (b *builder) openRoot() error {
+	var from, place int
+	var err error
+	shown := b.q.Root
+	switch {
+	case b.q.Image != nil:
+		from, err = unix.Open(b.q.Image.Place, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	case b.q.Root != "":
+		from, err = b.host.Handle(b.q.Root, unix.O_PATH|unix.O_DIRECTORY)
+	default:
+		from, err = b.host.Handle("/", unix.O_PATH|unix.O_DIRECTORY)
+	}
+	if err != nil {
+		return &Error{Path: shown, Why: "RootDirectory=", Err: err}
+	}
+	defer unix.Close(from)
+	place = from
+	if !b.q.rooted() {
+		if place, err = b.place(); err != nil {
+			return &Error{Err: err}
+		}
+		defer unix.Close(place)
+	}
+	fd, err := mount.Clone(from, "", true)
+	if err != nil {
+		return &Error{Path: shown, Err: err}
+	}
+	b.root = tree.At(fd, "/")
+	if err := b.covers(place); err != nil {
+		return &Error{Err: err}
+	}
+	if err := mount.Attach(fd, place); err != nil {
+		return &Error{Path: shown, Err: err}
+	}
+	if b.top, _, err = mount.Is(fd); err != nil {
+		return &Error{Err: err}
+	}
+	return nil
+}
+
+// covers makes what is mounted over what is inaccessible, below the new root directory, if the host has no such nodes.
+func (b *builder) covers(place int) error {
+	const dir = "/run/systemd/inaccessible"
+	if fd, err := b.host.Handle(dir, unix.O_PATH|unix.O_DIRECTORY); err == nil {
+		b.nodes = tree.At(fd, dir)
+		return nil
+	}
+	fd, err := mount.New("tmpfs", "", []string{"mode=0755", "size=4k", "nr_inodes=16"}, api)
+	if err != nil {
+		return err
+	}
+	b.nodes = tree.At(fd, dir)
+	for _, n := range nodeNames {
+		if n.mode == unix.S_IFDIR {
+			err = unix.Mkdirat(fd, n.name, 0)
+		} else {
+			err = unix.Mknodat(fd, n.name, n.mode, 0)
+		}
+		if err != nil && !errors.Is(err, unix.EPERM) {
+			return err
+		}
+	}
+	return mount.Attach(fd, place)
+}
+
+// nodeNames are what there is of each kind of file that nobody can open.
+var nodeNames = [...]struct {
+	mode uint32
+	name string
+}{{unix.S_IFREG, "reg"}, {unix.S_IFDIR, "dir"}, {unix.S_IFIFO, "fifo"}, {unix.S_IFSOCK, "sock"}, {unix.S_IFCHR, "chr"}, {unix.S_IFBLK, "blk"}}
+
+// step replaces the first link in a path by what it leads to, inside the root directory. Where it leads to other mounts may have to
+// be made first, which is why a path is resolved piece by piece.
+func (b *builder) step(p string) (string, bool, error) {
+	at, rest := "/", p
+	for rest != "" {
+		var name string
+		name, rest, _ = strings.Cut(strings.TrimLeft(rest, "/"), "/")
+		switch name {
+		case "", ".":
+			continue
+		case "..":
+			at = path.Dir(at)
+			continue
+		}
+		next := path.Join(at, name)
+		st, err := b.root.Lstat(next)
+		if errors.Is(err, unix.ENOENT) {
+			return path.Join(next, rest), false, nil
+		}
+		if err != nil {
+			return "", false, err
+		}
+		if st.Kind != tree.Link {
+			at = next
+			continue
+		}
+		target, err := b.root.Readlink(next)
+		if err != nil {
+			return "", false, err
+		}
+		if !path.IsAbs(target) {
+			target = at + "/" + target
+		}
+		return target + "/" + rest, true, nil
+	}
+	return at, false, nil
+}
+
+// maxLinks is how many links one path may have, path_resolution(7).
+const maxLinks = 32
+
+// apply makes the mounts.
+func (b *builder) apply() error {
+	for again := true; again; {
+		again = false
+		for i := range b.mounts {
+			m := &b.mounts[i]
+			if m.made {
+				continue
+			}
+			to, link, err := b.step(m.Path)
+			if err != nil {
+				return b.failed(m, err)
+			}
+			if m.Path = to; link {
+				if m.followed++; m.followed > maxLinks {
+					return b.failed(m, unix.ELOOP)
+				}
+				again = true
+				break
+			}
+			if err := b.make(m); err != nil {
+				return b.failed(m, err)
+			}
+			m.made = true
+		}
+		if again {
+			b.mounts.sortAndDrop()
+		}
+	}
+	return nil
+}
+
+func (b *builder) failed(m *Mount, err error) error {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e
+	}
+	return &Error{Path: m.Path, Why: m.Why, Err: err}
+}
+
+// link makes a symbolic link, with the directories that it is in, if there is nothing of that name.
+func (b *builder) link(at, to string) error {
+	d, err := b.root.MkdirAll(path.Dir(at), 0o755)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return d.Symlink(to, path.Base(at))
+}
+
+// skeleton makes the directories and links that every root directory has, where they are missing and can be made.
+func (b *builder) skeleton() {
+	for _, d := range baseDirectories {
+		if fd, err := b.root.MkdirAll(d.path, d.mode); err == nil {
+			fd.Close()
+		}
+	}
+	for _, name := range baseLinks {
+		if _, err := b.root.Stat("/usr/" + name); err == nil {
+			_ = b.link("/"+name, "usr/"+name)
+		}
+	}
+}
+
+var baseDirectories = [...]struct {
+	path string
+	mode uint32
+}{{"/usr", 0o755}, {"/root", 0o750}, {"/var", 0o755}, {"/etc", 0o755}, {"/proc", 0o555}, {"/sys", 0o555}, {"/dev", 0o555}, {"/run", 0o555}, {"/tmp", 0o1777}}
+
+var baseLinks = [...]string{"bin", "lib", "sbin", "lib64"}

@@ -1,0 +1,117 @@
+package namespace
+
+import (
+	"path"
+
+	"golang.org/x/sys/unix"
+
+	"ctl/sandbox/service"
+)
+
+const (
+	api    = unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NODEV | unix.MOUNT_ATTR_NOEXEC
+	strict = unix.MOUNT_ATTR_STRICTATIME
+)
+
+// empty are the limits of a tmpfs that holds nothing but mount points.
+var empty = [...]string{"size=4m", "nr_inodes=1k"}
+
+// collect lists what the settings ask for, in no order that means anything.
+func collect(q *Request) list {
+	var l list
+	e := q.Exec
+	if q.Sandbox {
+		q.access(&l, "ReadWritePaths=", e.ReadWrite, ReadWrite)
+		q.access(&l, "ReadOnlyPaths=", e.ReadOnly, ReadOnly)
+		q.access(&l, "InaccessiblePaths=", e.Inaccessible, Inaccessible)
+		q.access(&l, "ExecPaths=", e.ExecPaths, Exec)
+		q.access(&l, "NoExecPaths=", e.NoExecPaths, NoExec)
+	}
+	q.binds(&l)
+	q.directories(&l)
+	for _, t := range e.TemporaryFileSystems {
+		l.add("TemporaryFileSystem=", temporary(t))
+	}
+	if q.Sandbox {
+		q.protect(&l)
+	}
+	q.surroundings(&l)
+	return l
+}
+
+// access adds paths of ReadOnlyPaths= and its kin. They are the host's unless "+" says otherwise, and those outside the root directory mean nothing.
+func (q *Request) access(l *list, why string, paths []service.PathEntry, kind Kind) {
+	for _, p := range paths {
+		at := p.Path
+		if q.Root != "" && !p.InRoot {
+			in, ok := below(at, q.Root)
+			if !ok {
+				continue
+			}
+			at = in
+		}
+		l.add(why, Mount{Path: at, Kind: kind, Optional: p.Optional})
+	}
+}
+
+func (q *Request) binds(l *list) {
+	for _, b := range q.Exec.Binds {
+		m := Mount{Path: b.Target, Source: b.Source, Kind: BindAll, ReadOnly: b.ReadOnly, Optional: b.Optional}
+		if b.Shallow {
+			m.Kind = Bind
+		}
+		why := "BindPaths="
+		if b.ReadOnly {
+			why = "BindReadOnlyPaths="
+		}
+		l.add(why, m)
+	}
+}
+
+// directories are writable whatever else is not. Those of a dynamic user are in a directory that others cannot enter.
+func (q *Request) directories(l *list) {
+	e := q.Exec
+	for k := range e.Directories {
+		kind := service.DirectoryKind(k)
+		private := e.DynamicUser && privateKind(kind)
+		why := directorySettings[k]
+		for i, d := range e.Directories[k].List {
+			top := q.Directories[k]
+			if private && !q.rooted() && i == 0 {
+				l.add(why, Mount{Path: top + "/private", Kind: Tmpfs, Attr: unix.MOUNT_ATTR_NODEV | strict, ReadOnly: true, Options: append([]string{"mode=0755"}, empty[:]...)})
+			}
+			source := path.Join(top, d.Path)
+			if private {
+				source = path.Join(top, "private", d.Path)
+			}
+			target := source
+			if private && q.rooted() {
+				target = path.Join(top, d.Path)
+			}
+			l.add(why, Mount{Path: target, Source: source, Kind: BindAll, ReadOnly: d.ReadOnly, NoSUID: e.DynamicUser})
+		}
+	}
+}
+
+var directorySettings = [...]string{"RuntimeDirectory=", "StateDirectory=", "CacheDirectory=", "LogsDirectory=", "ConfigurationDirectory="}
+
+// surroundings are what a service has besides its settings.
+func (q *Request) surroundings(l *list) {
+	if q.Credentials != "" {
+		l.add("LoadCredential=", Mount{Path: "/run/credentials", Kind: Tmpfs, ReadOnly: true, Attr: api | strict, Options: append([]string{"mode=0755"}, empty[:]...)},
+			Mount{Path: q.Credentials, Source: q.Credentials, Kind: Bind, ReadOnly: true, Optional: true})
+	} else {
+		l.add("credentials of others", Mount{Path: "/run/credentials", Kind: Inaccessible, Optional: true})
+	}
+	if q.logSockets() {
+		for _, name := range [...]string{"socket", "stdout", "dev-log"} {
+			p := "/run/systemd/journal/" + name
+			l.add("BindLogSockets=", Mount{Path: p, Source: p, Kind: Bind, ReadOnly: true, NoSUID: true, NoExec: true, Optional: true})
+		}
+	}
+	if q.Notify != "" && q.rooted() {
+		l.add("NotifyAccess=", Mount{Path: q.Notify, Source: q.Notify, Kind: Bind, ReadOnly: true})
+	}
+}
+
+func links(q *Request) [][2]string { return nil }

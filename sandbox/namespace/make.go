@@ -1,0 +1,264 @@
+package namespace
+
+import (
+	"errors"
+	"path"
+
+	"golang.org/x/sys/unix"
+
+	"ctl/internal/sys"
+	"ctl/internal/tree"
+	"ctl/sandbox/mount"
+)
+
+// make carries out one mount.
+func (b *builder) make(m *Mount) error {
+	switch m.Kind {
+	case Inaccessible:
+		return b.hide(m)
+	case ReadOnly, ReadWrite, Writable, NoExec, Exec:
+		return b.onItself(m)
+	case Bind, BindAll, PrivateTmp:
+		return b.bind(m)
+	case Tmpfs:
+		return b.tmpfs(m)
+	case Run:
+		if b.isMount(m.Path) {
+			return nil
+		}
+		return b.tmpfs(m)
+	case PrivateDev:
+		return b.devices(m)
+	case HostDev, HostSys:
+		return b.fromHost(m)
+	case PrivateSys:
+		return b.instance(m, "sysfs", func() (int, error) { return mount.New("sysfs", "", nil, api) })
+	case Proc:
+		return b.proc(m)
+	case PrivateCgroup:
+		return b.instance(m, "cgroup2", b.cgroup)
+	case MessageQueues:
+		return b.instance(m, "mqueue", func() (int, error) { return mount.New("mqueue", "", nil, m.Attr) })
+	}
+	return errors.ErrUnsupported
+}
+
+// isMount tells whether there is a mount at a path.
+func (b *builder) isMount(p string) bool {
+	fd, err := b.root.Handle(p, unix.O_PATH|unix.O_NOFOLLOW)
+	if err != nil {
+		return false
+	}
+	defer unix.Close(fd)
+	_, top, err := mount.Is(fd)
+	return err == nil && top
+}
+
+// clear unmounts what is mounted at a path and below it.
+func (b *builder) clear(p string) {
+	l, err := b.below()
+	if err != nil {
+		return
+	}
+	for i := len(l) - 1; i >= 0; i-- {
+		if _, in := below(l[i].Point, p); !in || l[i].ID == b.top {
+			continue
+		}
+		if fd, err := b.root.Handle(l[i].Point, unix.O_PATH|unix.O_NOFOLLOW); err == nil {
+			_ = unix.Unmount(sys.FDPath(fd), unix.MNT_DETACH)
+			unix.Close(fd)
+		}
+	}
+}
+
+// below are the mounts of the root directory, their places seen from there.
+func (b *builder) below() ([]mount.Entry, error) {
+	l, err := b.table.Read()
+	if err != nil {
+		return nil, err
+	}
+	l = mount.Below(l, b.top)
+	prefix := ""
+	for _, e := range l {
+		if e.ID == b.top {
+			prefix = e.Point
+		}
+	}
+	for i := range l {
+		l[i].Point, _ = below(l[i].Point, prefix)
+	}
+	return l, nil
+}
+
+// attach puts a mount at a path.
+func (b *builder) attach(fd int, p string) error {
+	place, err := b.root.Handle(p, unix.O_PATH|unix.O_NOFOLLOW)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(place)
+	return mount.Attach(fd, place)
+}
+
+// cover puts a mount of what is open as from at a path.
+func (b *builder) cover(from int, p string, recursive bool) error {
+	fd, err := mount.Clone(from, "", recursive)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	return b.attach(fd, p)
+}
+
+// hide puts something of the same kind over a file that nobody can open.
+func (b *builder) hide(m *Mount) error {
+	b.clear(m.Path)
+	place, err := b.root.Handle(m.Path, unix.O_PATH|unix.O_NOFOLLOW)
+	if errors.Is(err, unix.ENOENT) && m.Optional {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer unix.Close(place)
+	var st unix.Stat_t
+	if err := unix.Fstat(place, &st); err != nil {
+		return err
+	}
+	from := -1
+	for _, n := range nodeNames {
+		if n.mode == st.Mode&unix.S_IFMT {
+			from, err = b.nodes.Handle(n.name, unix.O_PATH|unix.O_NOFOLLOW)
+		}
+	}
+	if from < 0 { // devices that lead nowhere cannot always be made
+		from, err = b.nodes.Handle("sock", unix.O_PATH|unix.O_NOFOLLOW)
+	}
+	if err != nil {
+		return err
+	}
+	defer unix.Close(from)
+	return b.cover(from, m.Path, true)
+}
+
+// onItself makes a mount of what is at a path, to have attributes of its own.
+func (b *builder) onItself(m *Mount) error {
+	from, err := b.root.Handle(m.Path, unix.O_PATH|unix.O_NOFOLLOW)
+	if errors.Is(err, unix.ENOENT) && m.Optional {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer unix.Close(from)
+	if _, top, err := mount.Is(from); err != nil || top {
+		return err
+	}
+	return b.cover(from, m.Path, true)
+}
+
+// bind mounts what is on the host; where there is no such path in the root directory, it is made.
+func (b *builder) bind(m *Mount) error {
+	from, err := b.host.Handle(m.Source, unix.O_PATH)
+	if errors.Is(err, unix.ENOENT) && m.Optional {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer unix.Close(from)
+	err = b.cover(from, m.Path, m.Kind != Bind)
+	if !errors.Is(err, unix.ENOENT) {
+		return err
+	}
+	if err := b.point(from, m.Path); err != nil {
+		return err
+	}
+	return b.cover(from, m.Path, m.Kind != Bind)
+}
+
+// point makes a path for a mount of what is open as from.
+func (b *builder) point(from int, p string) error {
+	var st unix.Stat_t
+	if err := unix.Fstat(from, &st); err != nil {
+		return err
+	}
+	d, err := b.root.MkdirAll(path.Dir(p), 0o755)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	if st.Mode&unix.S_IFMT == unix.S_IFDIR {
+		return d.Mkdir(path.Base(p), 0o755)
+	}
+	return unix.Mknodat(d.Fd(), path.Base(p), unix.S_IFREG|0o644, 0)
+}
+
+// directory opens the directory at a path, which it makes with its parents.
+func (b *builder) directory(p string) (*tree.Dir, error) { return b.root.MkdirAll(p, 0o755) }
+
+// tmpfs mounts a file system in memory.
+func (b *builder) tmpfs(m *Mount) error {
+	if d, err := b.directory(m.Path); err == nil {
+		d.Close()
+	}
+	b.clear(m.Path)
+	fd, err := mount.New("tmpfs", "", m.Options, m.Attr)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	return b.attach(fd, m.Path)
+}
+
+// fromHost mounts the host's /dev or /sys where there is none.
+func (b *builder) fromHost(m *Mount) error {
+	if d, err := b.directory(m.Path); err == nil {
+		d.Close()
+	}
+	if b.isMount(m.Path) {
+		return nil
+	}
+	from, err := unix.Open(m.Path, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(from)
+	return b.cover(from, m.Path, true)
+}
+
+// instance mounts a file system of the kernel's of its own, or what there is of it on the host where it may not be made.
+func (b *builder) instance(m *Mount, typ string, instance func() (int, error)) error {
+	if d, err := b.directory(m.Path); err == nil {
+		d.Close()
+	}
+	fd, err := instance()
+	if errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES) {
+		return b.fromHost(m)
+	}
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	b.clear(m.Path)
+	return b.attach(fd, m.Path)
+}
+
+func (b *builder) cgroup() (int, error) {
+	if b.hooks.Cgroup != nil {
+		return b.hooks.Cgroup()
+	}
+	return mount.New("cgroup2", "cgroup", nil, api)
+}
+
+func (b *builder) proc(m *Mount) error {
+	if len(m.Options) == 0 && b.hooks.Proc == nil && b.isMount(m.Path) {
+		return nil
+	}
+	return b.instance(m, "proc", func() (int, error) {
+		if b.hooks.Proc != nil {
+			return b.hooks.Proc(m.Options)
+		}
+		return mount.New("proc", "", m.Options, api)
+	})
+}
