@@ -4,8 +4,8 @@ import (
 	"slices"
 	"strconv"
 
-	"ctl/control/assign"
 	"ctl/control/manager"
+	"ctl/internal/unit"
 )
 
 // An execution is a command of a unit with what came of its last run.
@@ -76,7 +76,7 @@ func endedText(code, status int32) string {
 		return text + "signal=" + signalName(status)
 	}
 	text += "status=" + strconv.Itoa(int(status))
-	if name := assign.StatusName(status); name != "" {
+	if name := unit.StatusName(status); name != "" {
 		text += "/" + name
 	}
 	return text

@@ -1,9 +1,9 @@
 package control
 
 import (
-	"ctl/control/assign"
 	"ctl/control/manager"
 	"ctl/internal/term"
+	"ctl/internal/unit"
 )
 
 // killUnits sends a signal to processes of units, and with --wait waits until the units have ended.
@@ -46,7 +46,7 @@ func killUnits(c *Call) error {
 func (c *Call) killCall(name string) manager.Call {
 	whom, signal := c.Opt.KillWhom, int32(15)
 	if c.Opt.Signal != "" {
-		signal = assign.SignalNumber(c.Opt.Signal)
+		signal = unit.SignalNumber(c.Opt.Signal)
 	}
 	switch {
 	case c.Opt.KillSubgroup != "":

@@ -4,7 +4,6 @@ import (
 	"strconv"
 	"strings"
 
-	"ctl/control/assign"
 	"ctl/control/manager"
 	"ctl/internal/cli"
 	"ctl/internal/term"
@@ -80,7 +79,7 @@ func (c *Call) logControl(m *manager.Conn, bus, what string, operands []string) 
 
 // logLevel is the name of a level given by name or number.
 func logLevel(s string) (string, bool) {
-	for i, name := range assign.LogLevels {
+	for i, name := range unit.LogLevels {
 		if s == name || s == strconv.Itoa(i) {
 			return name, true
 		}

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"ctl/control/assign"
 	"ctl/internal/cli"
 	"ctl/internal/clock"
 	"ctl/internal/unit"
@@ -112,7 +111,7 @@ func setSignal(c *Call, v string) error {
 		c.Print(signalList(v == "list"))
 		return Exit(0)
 	}
-	if !assign.IsSignal(v) {
+	if !unit.IsSignal(v) {
 		return cli.Usage("Failed to parse signal string \"" + v + "\".")
 	}
 	c.Opt.Signal = v

@@ -9,9 +9,9 @@ import (
 	"strconv"
 	"strings"
 
-	"ctl/control/assign"
 	"ctl/control/manager"
 	"ctl/internal/clock"
+	"ctl/internal/unit"
 )
 
 // How many lines a property has.
@@ -88,10 +88,10 @@ func int32Text(name string, v int32) ([]string, shape) {
 	case strings.HasSuffix(name, "ActionExitStatus") && (v < 0 || v > 255):
 		return []string{"[not set]"}, unset
 	case name == "NUMAPolicy":
-		if v < 0 || int(v) >= len(assign.NUMAPolicies) {
+		if v < 0 || int(v) >= len(unit.NUMAPolicies) {
 			return []string{"n/a"}, single
 		}
-		return []string{assign.NUMAPolicies[v]}, single
+		return []string{unit.NUMAPolicies[v]}, single
 	}
 	return []string{strconv.Itoa(int(v))}, single
 }
@@ -156,7 +156,7 @@ func unsetNumber(name string) string {
 func namespacesText(v uint64) string {
 	all := uint64(0)
 	var names []string
-	for _, k := range assign.NamespaceKinds {
+	for _, k := range unit.NamespaceKinds {
 		all |= k.Flag
 		if v&k.Flag != 0 {
 			names = append(names, k.Name)
@@ -187,8 +187,8 @@ func propagationText(v uint64) string {
 
 // capabilitiesText names the capabilities of a set, capabilities(7).
 func capabilitiesText(set uint64) string {
-	l := make([]string, 0, len(assign.CapabilityNames))
-	for i, n := range assign.CapabilityNames {
+	l := make([]string, 0, len(unit.CapabilityNames))
+	for i, n := range unit.CapabilityNames {
 		if set>>i&1 != 0 {
 			l = append(l, "cap_"+n)
 		}
@@ -317,10 +317,10 @@ func exitStatusText(codes, signals []int32) string {
 // signalName is the name of a signal without SIG, or its number.
 func signalName(n int32) string {
 	switch {
-	case n > 0 && int(n) <= len(assign.SignalNames):
-		return assign.SignalNames[n-1]
-	case n >= assign.RTMin && n <= assign.RTMax:
-		return "RTMIN+" + strconv.Itoa(int(n)-assign.RTMin)
+	case n > 0 && int(n) <= len(unit.SignalNames):
+		return unit.SignalNames[n-1]
+	case n >= unit.RTMin && n <= unit.RTMax:
+		return "RTMIN+" + strconv.Itoa(int(n)-unit.RTMin)
 	}
 	return strconv.Itoa(int(n))
 }

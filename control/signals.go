@@ -5,7 +5,7 @@ import (
 	"strconv"
 	"strings"
 
-	"ctl/control/assign"
+	"ctl/internal/unit"
 )
 
 // signalList is the list of signals, as a table with numbers or by name alone.
@@ -24,14 +24,14 @@ func signalList(table bool) string {
 	if !table {
 		b.WriteString("0\n")
 	}
-	for i, s := range assign.SignalNames {
+	for i, s := range unit.SignalNames {
 		line(i+1, s)
 	}
-	for n := len(assign.SignalNames) + 1; n < assign.RTMin; n++ {
+	for n := len(unit.SignalNames) + 1; n < unit.RTMin; n++ {
 		line(n, strconv.Itoa(n)) // the C library keeps these for itself
 	}
-	for n := assign.RTMin; n <= assign.RTMax; n++ {
-		line(n, "RTMIN+"+strconv.Itoa(n-assign.RTMin))
+	for n := unit.RTMin; n <= unit.RTMax; n++ {
+		line(n, "RTMIN+"+strconv.Itoa(n-unit.RTMin))
 	}
 	return b.String()
 }

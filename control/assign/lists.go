@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
-	"unicode/utf8"
 
 	"ctl/control/manager"
 	"ctl/internal/cli"
@@ -165,7 +164,7 @@ func readExec(key, value string) ([]manager.Assignment, error) {
 		rest = rest[1:]
 	}
 	has := func(mark string) bool { return strings.Contains(marks, mark) }
-	argv, err := escapedWords(rest)
+	argv, err := unit.CWords(rest)
 	switch {
 	case err != nil:
 		return nil, err
@@ -209,59 +208,6 @@ func readExec(key, value string) ([]manager.Assignment, error) {
 	return l, err
 }
 
-// escapedWords splits as unit.Words with Unquote does, and knows escapes of C.
-func escapedWords(s string) ([]string, error) {
-	var kept strings.Builder
-	// What an escape stands for may be a blank or a quote; the backslash before it keeps it.
-	for s != "" {
-		if s[0] != '\\' {
-			kept.WriteByte(s[0])
-			s = s[1:]
-			continue
-		}
-		text, rest, err := unescape(s[1:])
-		if err != nil {
-			return nil, err
-		}
-		for i := range len(text) {
-			kept.WriteByte('\\')
-			kept.WriteByte(text[i])
-		}
-		s = rest
-	}
-	return unit.Words(kept.String(), unit.Unquote)
-}
-
-// unescape reads what follows a backslash.
-func unescape(s string) (text, rest string, err error) {
-	if s == "" {
-		return "", "", syscall.EINVAL
-	}
-	if i := strings.IndexByte(`abfnrtv\"'s`, s[0]); i >= 0 {
-		return "\a\b\f\n\r\t\v\\\"' "[i : i+1], s[1:], nil
-	}
-	length, base, digits := 3, 8, s
-	switch s[0] {
-	case 'x':
-		length, base, digits = 2, 16, s[1:]
-	case 'u':
-		length, base, digits = 4, 16, s[1:]
-	case 'U':
-		length, base, digits = 8, 16, s[1:]
-	}
-	if len(digits) < length {
-		return "", "", syscall.EINVAL
-	}
-	n, err := strconv.ParseUint(digits[:length], base, 32)
-	switch {
-	case err != nil || n == 0 || length < 4 && n > 255:
-		return "", "", syscall.EINVAL
-	case length < 4:
-		return string([]byte{byte(n)}), digits[length:], nil
-	}
-	return string(utf8.AppendRune(nil, rune(n))), digits[length:], nil
-}
-
 func readStatuses(key, value string) ([]manager.Assignment, error) {
 	type statuses struct{ Codes, Signals []int32 }
 	s := statuses{[]int32{}, []int32{}}
@@ -273,32 +219,15 @@ func readStatuses(key, value string) ([]manager.Assignment, error) {
 			return nil, syscall.ERANGE
 		case errNumber == nil:
 			s.Codes = append(s.Codes, int32(n))
-		case statusNumber(w) >= 0:
-			s.Codes = append(s.Codes, statusNumber(w))
-		case IsSignal(w):
-			s.Signals = append(s.Signals, SignalNumber(w))
+		case unit.StatusNumber(w) >= 0:
+			s.Codes = append(s.Codes, unit.StatusNumber(w))
+		case unit.IsSignal(w):
+			s.Signals = append(s.Signals, unit.SignalNumber(w))
 		default:
 			return nil, syscall.EINVAL
 		}
 	}
 	return one(key, s, err)
-}
-
-// statusNumber is the exit status of a name, of the manager's own or of sysexits.h(3head), or -1.
-func statusNumber(name string) int32 {
-	const firstOfBSD = 64
-	for i, n := range [...]string{"USAGE", "DATAERR", "NOINPUT", "NOUSER", "NOHOST", "UNAVAILABLE", "SOFTWARE", "OSERR", "OSFILE", "CANTCREAT",
-		"IOERR", "TEMPFAIL", "PROTOCOL", "NOPERM", "CONFIG"} {
-		if n == name {
-			return int32(firstOfBSD + i)
-		}
-	}
-	for n := range int32(256) {
-		if s := StatusName(n); s == name && s != "" {
-			return n
-		}
-	}
-	return -1
 }
 
 func readOpenFile(key, value string) ([]manager.Assignment, error) {
@@ -358,7 +287,7 @@ func readFlags(key, value string) ([]manager.Assignment, error) {
 	case "CapabilityBoundingSet", "AmbientCapabilities":
 		for _, w := range words {
 			name := strings.ToLower(w)
-			set |= flagOf(strings.TrimPrefix(name, "cap_"), CapabilityNames[:]...)
+			set |= flagOf(strings.TrimPrefix(name, "cap_"), unit.CapabilityNames[:]...)
 			if n, err := strconv.ParseUint(w, 10, 6); err == nil {
 				set |= 1 << n
 			}
@@ -402,7 +331,7 @@ func coredumpFilter(words []string) (uint64, error) {
 // namespaces reads the kinds that are allowed. Restricted is the contrary of delegated.
 func namespaces(key, value string, words []string, inverted bool) (uint64, error) {
 	all := uint64(0)
-	for _, k := range NamespaceKinds {
+	for _, k := range unit.NamespaceKinds {
 		if key == "RestrictNamespaces" || k.Name != "user" {
 			all |= k.Flag
 		}
@@ -416,7 +345,7 @@ func namespaces(key, value string, words []string, inverted bool) (uint64, error
 	set := uint64(0)
 	for _, w := range words {
 		flag := uint64(0)
-		for _, k := range NamespaceKinds {
+		for _, k := range unit.NamespaceKinds {
 			if k.Name == w {
 				flag = k.Flag
 			}
@@ -477,21 +406,11 @@ func readData(key, value string) ([]manager.Assignment, error) {
 
 // unescaped is a text without its escapes.
 func unescaped(key, value string) (string, error) {
-	s := value
-	var b strings.Builder
-	for {
-		before, after, found := strings.Cut(s, `\`)
-		b.WriteString(before)
-		if !found {
-			return b.String(), nil
-		}
-		text, rest, err := unescape(after)
-		if err != nil {
-			return "", cli.Usage("Failed to unescape value for " + key + "=: " + value)
-		}
-		b.WriteString(text)
-		s = rest
+	s, err := unit.UnescapeC(value)
+	if err != nil {
+		err = cli.Usage("Failed to unescape value for " + key + "=: " + value)
 	}
+	return s, err
 }
 
 func readCredential(key, value string) ([]manager.Assignment, error) {

@@ -38,7 +38,7 @@ func readWords(key, value string) ([]manager.Assignment, error) {
 }
 
 func readEscapedWords(key, value string) ([]manager.Assignment, error) {
-	l, err := escapedWords(value)
+	l, err := unit.CWords(value)
 	return one(key, append([]string{}, l...), err)
 }
 
@@ -136,10 +136,10 @@ func readActionStatus(key, value string) ([]manager.Assignment, error) {
 }
 
 func readSignal(key, value string) ([]manager.Assignment, error) {
-	if n, err := unit.Signed(value, 32); err == nil && (n < 1 || n > RTMax) {
+	if n, err := unit.Signed(value, 32); err == nil && (n < 1 || n > unit.RTMax) {
 		return nil, syscall.ERANGE
 	}
-	if !IsSignal(value) {
+	if !unit.IsSignal(value) {
 		name := strings.TrimPrefix(value, "SIG")
 		for _, prefix := range [...]string{"RTMIN+", "RTMAX-"} {
 			if n, ok := strings.CutPrefix(name, prefix); ok {
@@ -150,7 +150,7 @@ func readSignal(key, value string) ([]manager.Assignment, error) {
 		}
 		return nil, syscall.EINVAL
 	}
-	return one(key, SignalNumber(value), nil)
+	return one(key, unit.SignalNumber(value), nil)
 }
 
 // named is the number of a name in a list, or a number as it is written, if it is at most most.
@@ -192,9 +192,9 @@ func readNamedInteger(key, value string) ([]manager.Assignment, error) {
 		n, err = named(value, 127, "kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron", "authpriv", "ftp",
 			"", "", "", "", "local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7")
 	case "SyslogLevel", "LogLevelMax":
-		n, err = named(value, 7, LogLevels[:]...)
+		n, err = named(value, 7, unit.LogLevels[:]...)
 	case "NUMAPolicy":
-		n, err = named(value, -1, NUMAPolicies[:]...)
+		n, err = named(value, -1, unit.NUMAPolicies[:]...)
 	case "SystemCallErrorNumber":
 		n, err = errorNumber(value)
 	case "SocketProtocol":

@@ -1,10 +1,8 @@
-package assign
+package unit
 
 import (
 	"strconv"
 	"strings"
-
-	"ctl/internal/unit"
 )
 
 // What has names in settings has the same ones in what is shown of properties.
@@ -22,7 +20,7 @@ const (
 
 // IsSignal tells whether v is a signal's number or name, with SIG or without.
 func IsSignal(v string) bool {
-	if n, ok := unit.Integer(v); ok {
+	if n, ok := Integer(v); ok {
 		return n >= 1 && n <= RTMax
 	}
 	name := strings.TrimPrefix(v, "SIG")
@@ -48,7 +46,7 @@ func IsSignal(v string) bool {
 
 // SignalNumber is the number of a signal that IsSignal has found to be one.
 func SignalNumber(v string) int32 {
-	if n, ok := unit.Integer(v); ok {
+	if n, ok := Integer(v); ok {
 		return int32(n)
 	}
 	name := strings.TrimPrefix(v, "SIG")
@@ -105,4 +103,21 @@ func StatusName(status int32) string {
 		return names[status-first]
 	}
 	return ""
+}
+
+// StatusNumber is the exit status of a name, of the manager's own or of sysexits.h(3head), or -1.
+func StatusNumber(name string) int32 {
+	const firstOfBSD = 64
+	for i, n := range [...]string{"USAGE", "DATAERR", "NOINPUT", "NOUSER", "NOHOST", "UNAVAILABLE", "SOFTWARE", "OSERR", "OSFILE", "CANTCREAT",
+		"IOERR", "TEMPFAIL", "PROTOCOL", "NOPERM", "CONFIG"} {
+		if n == name {
+			return int32(firstOfBSD + i)
+		}
+	}
+	for n := range int32(256) {
+		if s := StatusName(n); s == name && s != "" {
+			return n
+		}
+	}
+	return -1
 }
