@@ -23,6 +23,9 @@ func TestVerbs(t *testing.T) {
 	compareLists(t, oracle.Boot(t, "testdata/files"), "testdata/*.txt")
 }
 
+// long are lists a share of which is run. Their lines leave nothing behind that the next program would find.
+var long = [...]string{"more.txt", "oddnames.txt", "ssh.txt", "unitfilenotes.txt", "unitfiles.txt", "user.txt"}
+
 // compareLists runs lists with the one and then with the other program.
 func compareLists(t *testing.T, m *oracle.Machine, pattern string) {
 	t.Helper()
@@ -37,6 +40,9 @@ func compareLists(t *testing.T, m *oracle.Machine, pattern string) {
 		}
 		t.Run(strings.TrimSuffix(filepath.Base(list), ".txt"), func(t *testing.T) {
 			lines := strings.Split(strings.TrimSpace(string(data)), "\n")
+			if slices.Contains(long[:], filepath.Base(list)) {
+				lines = slices.DeleteFunc(lines, func(line string) bool { return !strings.HasPrefix(line, "! ") && !oracle.Chosen(line, 0, 3) })
+			}
 			want := transcript(t, m, "/usr/bin/systemctl", lines)
 			got := transcript(t, m, "/ctl/systemctl", lines)
 			for i, line := range lines {

@@ -25,7 +25,7 @@ type scene struct {
 // TestRandom has both programs do the same random things. CTL_SEED is the first seed, CTL_SEQUENCES how many; CTL_FUZZTIME
 // runs for a time instead. What is found belongs into the lists of testdata.
 func TestRandom(t *testing.T) {
-	seed, count := number("CTL_SEED", 1), number("CTL_SEQUENCES", 10)
+	seed, count := number("CTL_SEED", 1), number("CTL_SEQUENCES", 4)
 	until := time.Now().Add(time.Hour)
 	if d, err := time.ParseDuration(os.Getenv("CTL_FUZZTIME")); err == nil {
 		until = time.Now().Add(d)
