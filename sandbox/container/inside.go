@@ -5,6 +5,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"ctl/sandbox/program"
 )
 
 // Inside lists what the container's first process mounts, in order, in namespaces that are the container's.
@@ -53,7 +55,7 @@ const (
 var shownOfSys = [...]string{"block", "bus", "class", "dev", "devices", "kernel"}
 
 // inside adds the mounts, and returns /proc open.
-func (p *payload) inside() (proc register) {
+func (p *payload) inside() (proc program.Register) {
 	steps := p.c.Inside()
 	for i := range steps {
 		s := &steps[i]
@@ -63,10 +65,10 @@ func (p *payload) inside() (proc register) {
 		case s.Type == "proc":
 			proc = p.mount(s.Type, s.Target, s.Attr)
 			if p.c.Limit.Hardened && p.c.Users != nil {
-				p.write("forbid user namespaces", proc, "sys/user/max_user_namespaces", "0", true) // which would give back all capabilities, over what is in them
+				p.WriteFile("forbid user namespaces", proc, "sys/user/max_user_namespaces", "0", true) // which would give back all capabilities, over what is in them
 			}
 			if p.c.Namespace.Network && p.c.Users != nil {
-				p.write("write /proc/sys/net/ipv4/ping_group_range", proc, "sys/net/ipv4/ping_group_range", "0 65535", true) // as on hosts with systemd; icmp(7)
+				p.WriteFile("write /proc/sys/net/ipv4/ping_group_range", proc, "sys/net/ipv4/ping_group_range", "0 65535", true) // as on hosts with systemd; icmp(7)
 			}
 		case s.Target == sysDir:
 			p.networkSys()
@@ -85,58 +87,55 @@ func (p *payload) inside() (proc register) {
 // late adds what the caller wants below /proc, which nothing of ours is to be written to any more.
 func (p *payload) late() {
 	for _, m := range p.b.late {
-		p.sys("Failed to create mount point "+m.target, none, unix.SYS_MOVE_MOUNT, m.fd, "", unix.AT_FDCWD, m.target, unix.MOVE_MOUNT_F_EMPTY_PATH|unix.MOVE_MOUNT_T_SYMLINKS)
+		p.Sys("Failed to create mount point "+m.target, program.None, unix.SYS_MOVE_MOUNT, m.fd, "", unix.AT_FDCWD, m.target, unix.MOVE_MOUNT_F_EMPTY_PATH|unix.MOVE_MOUNT_T_SYMLINKS)
 	}
 }
 
 // allCgroups shows the container all cgroups, read-only but for its own, where that is the answer to its registration tells.
 func (p *payload) allCgroups() {
 	var path [unix.PathMax]byte
-	at := address(&p.program, &path)
-	p.sys("be registered", none, unix.SYS_WRITE, p.socket, at, 1).want = 1
-	p.sys("be registered", none, unix.SYS_READ, p.socket, at, len(path))
+	at := program.Address(&p.Program, &path)
+	p.Sys("be registered", program.None, unix.SYS_WRITE, p.socket, at, 1).Want = 1
+	p.Sys("be registered", program.None, unix.SYS_READ, p.socket, at, len(path))
 	if p.b.cgroups < 0 {
 		return
 	}
-	about, fd := "mount "+cgroupDir, p.reg()
-	p.sys(about, none, unix.SYS_MOVE_MOUNT, p.b.cgroups, "", unix.AT_FDCWD, cgroupDir, unix.MOVE_MOUNT_F_EMPTY_PATH).allow(unix.ENOENT)
-	from := len(p.calls)
-	p.sys(about, fd, unix.SYS_OPEN_TREE, p.b.cgroups, at, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC).allow(unix.ENOENT)
-	inner := len(p.calls)
+	about, fd := "mount "+cgroupDir, p.Reg()
+	p.Sys(about, program.None, unix.SYS_MOVE_MOUNT, p.b.cgroups, "", unix.AT_FDCWD, cgroupDir, unix.MOVE_MOUNT_F_EMPTY_PATH).Allow(unix.ENOENT)
+	from := p.Len()
+	p.Sys(about, fd, unix.SYS_OPEN_TREE, p.b.cgroups, at, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC).Allow(unix.ENOENT)
+	inner := p.Len()
 	p.attributes(about, fd, api, readOnly)
-	p.sys(about, none, unix.SYS_MOVE_MOUNT, fd, "", p.b.cgroups, at, unix.MOVE_MOUNT_F_EMPTY_PATH)
-	p.skipTo(inner)
-	p.skipTo(from)
+	p.Sys(about, program.None, unix.SYS_MOVE_MOUNT, fd, "", p.b.cgroups, at, unix.MOVE_MOUNT_F_EMPTY_PATH)
+	p.SkipTo(inner)
+	p.SkipTo(from)
 }
 
 // bind mounts something of the container over what is at a path of /proc, often that itself with other attributes.
-func (p *payload) bind(proc register, s *Step) {
+func (p *payload) bind(proc program.Register, s *Step) {
 	about := "mount " + s.Target
 	name := strings.TrimPrefix(s.Target, "/proc/")
-	fd := p.reg()
+	fd := p.Reg()
 	from, source, own := any(unix.AT_FDCWD), s.Source, s.Source == s.Target
 	if own {
 		from, source = proc, name
 	}
-	open := p.sys(about, fd, unix.SYS_OPEN_TREE, from, source, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_SYMLINK_NOFOLLOW)
+	open := p.Sys(about, fd, unix.SYS_OPEN_TREE, from, source, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_SYMLINK_NOFOLLOW)
 	if s.May && own { // but what is to cover something has to be there
-		open.allow(unix.ENOENT)
+		open.Allow(unix.ENOENT)
 	}
-	opened := len(p.calls)
+	opened := p.Len()
 	p.attributes(about, fd, s.Attr, ^s.Attr&readOnly)
-	move := p.sys(about, none, unix.SYS_MOVE_MOUNT, fd, "", proc, name, unix.MOVE_MOUNT_F_EMPTY_PATH)
+	move := p.Sys(about, program.None, unix.SYS_MOVE_MOUNT, fd, "", proc, name, unix.MOVE_MOUNT_F_EMPTY_PATH)
 	if s.May {
-		move.allow(unix.ENOENT)
+		move.Allow(unix.ENOENT)
 	}
-	p.close(fd)
-	p.skipTo(opened)
+	p.Close(fd)
+	p.SkipTo(opened)
 }
 
-// skipTo has the call before index i pass over those from i on when it fails in a way that is allowed.
-func (p *payload) skipTo(i int) { p.calls[i-1].skip = uint8(len(p.calls) - i) }
-
 // attributes sets and clears attributes of the mount that is open.
-func (p *payload) attributes(about string, fd register, set, clear uint64) {
+func (p *payload) attributes(about string, fd program.Register, set, clear uint64) {
 	attr := unix.MountAttr{Attr_set: set, Attr_clr: clear}
-	p.sys(about, none, unix.SYS_MOUNT_SETATTR, fd, "", unix.AT_EMPTY_PATH, address(&p.program, &attr), unsafe.Sizeof(attr))
+	p.Sys(about, program.None, unix.SYS_MOUNT_SETATTR, fd, "", unix.AT_EMPTY_PATH, program.Address(&p.Program, &attr), unsafe.Sizeof(attr))
 }

@@ -14,6 +14,7 @@ import (
 
 	"ctl/internal/sys"
 	"ctl/sandbox/mount"
+	"ctl/sandbox/program"
 )
 
 // Running is a container that has been started.
@@ -239,11 +240,11 @@ func (c *Container) launch(b *builder, r *Running, h Hooks) error {
 	}
 	r.status = os.NewFile(uintptr(status[0]), "status")
 	p := newPayload(c, b, pair[0], pair[1], report[1], order)
-	g := guardian{payload: &p.program, namespaces: c.namespaces(), report: uintptr(report[1]), status: uintptr(status[1])}
+	g := guardian{payload: &p.Program, namespaces: c.namespaces(), report: uintptr(report[1]), status: uintptr(status[1])}
 	g.stray = c.strays(status[1])
-	old := allSignals()
+	old := program.BlockSignals()
 	pid, e := g.start()
-	setSignals(old)
+	program.SetSignals(old)
 	runtime.KeepAlive(p)
 	closeTheirs()
 	if e != 0 {
@@ -255,7 +256,7 @@ func (c *Container) launch(b *builder, r *Running, h Hooks) error {
 		_, _ = r.Wait()
 		return err
 	}
-	var f failure
+	var f program.Failure
 	buf := unsafe.Slice((*byte)(unsafe.Pointer(&f)), unsafe.Sizeof(f))
 	// A payload that went wrong says so here; one that has been executed has closed it.
 	if n, e := io.ReadFull(failed, buf); n == len(buf) {
@@ -269,6 +270,15 @@ func (c *Container) launch(b *builder, r *Running, h Hooks) error {
 		return err
 	}
 	return nil
+}
+
+// failed is the failure of the payload as an error.
+func (p *payload) failed(f program.Failure) error {
+	about := p.About(f)
+	if f.Errno == 0 {
+		return fmt.Errorf("%s: the other side has gone", about)
+	}
+	return &PayloadFailure{Failure{about, syscall.Errno(f.Errno)}}
 }
 
 // accompany answers the payload's questions.

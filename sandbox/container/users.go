@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"ctl/sandbox/mount"
+	"ctl/sandbox/program"
 )
 
 // A span of IDs: inside, outside, how many, user_namespaces(7).
@@ -47,14 +48,14 @@ func newUserNamespace(uids, gids []idSpan) (int, error) {
 		return -1, err
 	}
 	defer unix.Close(pipe[1])
-	p := program{}
+	p := program.Program{}
 	var b [1]byte
-	p.sys("wait", none, unix.SYS_CLOSE, pipe[1])
-	p.sys("wait", none, unix.SYS_READ, pipe[0], address(&p, &b), 1)
-	p.sys("end", none, unix.SYS_EXIT_GROUP, 0)
-	old := allSignals()
-	pid, e := forkProgram(&p, unix.CLONE_NEWUSER)
-	setSignals(old)
+	p.Sys("wait", program.None, unix.SYS_CLOSE, pipe[1])
+	p.Sys("wait", program.None, unix.SYS_READ, pipe[0], program.Address(&p, &b), 1)
+	p.Sys("end", program.None, unix.SYS_EXIT_GROUP, 0)
+	old := program.BlockSignals()
+	pid, e := p.Start(unix.CLONE_NEWUSER, ^uintptr(0), nil)
+	program.SetSignals(old)
 	unix.Close(pipe[0])
 	if e != 0 {
 		return -1, e
@@ -67,18 +68,6 @@ func newUserNamespace(uids, gids []idSpan) (int, error) {
 		return -1, err
 	}
 	return unix.Open(fmt.Sprintf("/proc/%d/ns/user", pid), unix.O_RDONLY|unix.O_CLOEXEC, 0)
-}
-
-// forkProgram forks a process that runs a program.
-//
-//go:nosplit
-//go:norace
-func forkProgram(p *program, flags uintptr) (uintptr, unix.Errno) {
-	pid, e := fork(flags)
-	if pid == 0 && e == 0 {
-		p.run(^uintptr(0))
-	}
-	return pid, e
 }
 
 // writeMaps gives the user namespace of a process its IDs.

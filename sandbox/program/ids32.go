@@ -1,12 +1,12 @@
 //go:build 386 || arm
 
-package container
+package program
 
 import "golang.org/x/sys/unix"
 
 // The calls that set the IDs of a process; those without a number are for IDs of 16 bits.
 const (
-	sysSetresuid = unix.SYS_SETRESUID32
-	sysSetresgid = unix.SYS_SETRESGID32
-	sysSetgroups = unix.SYS_SETGROUPS32
+	SysSetresuid = unix.SYS_SETRESUID32
+	SysSetresgid = unix.SYS_SETRESGID32
+	SysSetgroups = unix.SYS_SETGROUPS32
 )
