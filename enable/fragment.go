@@ -16,6 +16,7 @@ import (
 // as it loads them, systemd.unit(5).
 type Source struct {
 	Name     string // its real name, aliases followed
+	Names    []string
 	Fragment string // path in the tree, "" if there is none
 	Masked   bool
 	DropIns  []DropIn
@@ -36,8 +37,9 @@ func (ix *Index) Source(name string) (*Source, error) {
 	if err := ix.fragment(s); err != nil {
 		return nil, err
 	}
+	s.Names = ix.names(s, name)
 	var found []*dropIn
-	for _, d := range dropInDirs(ix.names(s, name)) {
+	for _, d := range dropInDirs(s.Names) {
 		for _, p := range ix.path.Dirs {
 			if !ix.dir(p).absent(d) {
 				found = ix.collect(found, p+"/"+d, ".conf")
@@ -200,6 +202,9 @@ func (ix *Index) ReadFile(p string) ([]byte, error) {
 
 // Config returns the directory that changes go to.
 func (ix *Index) Config(f Flags) (string, error) { return ix.config(f) }
+
+// Shown is the path of the tree as messages name it.
+func (ix *Index) Shown(p string) string { return ix.shown(p) }
 
 // Exists tells whether there is anything at p.
 func (ix *Index) Exists(p string) bool {

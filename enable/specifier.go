@@ -21,14 +21,14 @@ func (j *job) expand(u *unitFile, text string) (string, error) {
 		if v, ok := unit.NameSpecifier(u.name, u.defaultInstance, letter); ok {
 			return v, nil
 		}
-		return j.ix.specifier(letter)
+		return j.ix.Specifier(letter)
 	})
 }
 
-// specifier returns what a letter says of the host or of the tree. The kernel, the
+// Specifier returns what a letter says of the host or of the tree. The kernel, the
 // boot and the host's name are the running ones, as with the reference; what a
 // file of the tree says is read there.
-func (ix *Index) specifier(letter byte) (string, error) {
+func (ix *Index) Specifier(letter byte) (string, error) {
 	switch letter {
 	case 'a':
 		return architecture(), nil

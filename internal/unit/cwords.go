@@ -9,25 +9,51 @@ import (
 
 // CWords splits as Words with Unquote does, and knows escapes of C.
 func CWords(s string) ([]string, error) {
-	var kept strings.Builder
-	// What an escape stands for may be a blank or a quote; the backslash before it keeps it.
-	for s != "" {
-		if s[0] != '\\' {
-			kept.WriteByte(s[0])
-			s = s[1:]
-			continue
+	var words []string
+	for {
+		w, rest, err := CWord(s, false)
+		if err != nil || w == "" && rest == "" && strings.Trim(s, blanks) == "" {
+			return words, err
 		}
-		text, rest, err := unescapeC(s[1:])
-		if err != nil {
-			return nil, err
-		}
-		for i := range len(text) {
-			kept.WriteByte('\\')
-			kept.WriteByte(text[i])
-		}
+		words = append(words, w)
 		s = rest
 	}
-	return Words(kept.String(), Unquote)
+}
+
+// CWord is the first of CWords, and what stands behind it. With relax, what is no escape stays as it is. EINVAL: an escape is none, a
+// quote is not closed.
+func CWord(s string, relax bool) (word, rest string, err error) {
+	s = strings.TrimLeft(s, blanks)
+	var b strings.Builder
+	quote := byte(0)
+	for s != "" {
+		c := s[0]
+		switch {
+		case c == '\\':
+			text, after, err := unescapeC(s[1:])
+			if err != nil && !relax {
+				return "", "", err
+			} else if err != nil {
+				text, after = s[:1], s[1:]
+			}
+			b.WriteString(text)
+			s = after
+			continue
+		case quote != 0 && c == quote:
+			quote = 0
+		case quote == 0 && (c == '"' || c == '\''):
+			quote = c
+		case quote == 0 && strings.IndexByte(blanks, c) >= 0:
+			return b.String(), strings.TrimLeft(s, blanks), nil
+		default:
+			b.WriteByte(c)
+		}
+		s = s[1:]
+	}
+	if quote != 0 {
+		return "", "", syscall.EINVAL
+	}
+	return b.String(), "", nil
 }
 
 // unescapeC reads what follows a backslash.

@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"ctl/sandbox/seccomp"
 )
 
 // An Exec is the environment that commands run in, systemd.exec(5). The zero value of a pointer or list is what systemd does by default.
@@ -28,33 +30,35 @@ type Exec struct {
 	UnsetEnvironment []string // NAME or NAME=VALUE
 	SearchPath       []string // ExecSearchPath=
 
-	UMask          uint32
-	Limits         [16]*unix.Rlimit // by RLIMIT_*
-	Nice           *int
-	OOMScoreAdjust *int
-	CoredumpFilter *uint64
-	CPUPolicy      *int // SCHED_*
-	CPUPriority    *int
-	CPUResetOnFork bool
-	CPUAffinity    *unix.CPUSet
-	IOClass        *int // IOPRIO_CLASS_*
-	IOPriority     *int
-	NUMAPolicy     *int
-	NUMAMask       []int
-	TimerSlack     *time.Duration
-	Personality    *uint
-	MemoryKSM      *bool
-	MemoryTHP      string
-	IgnoreSIGPIPE  bool
-	KeyringMode    string // inherit, private, shared; "" is the default of the scope
-	RemoveIPC      bool
-	UtmpIdentifier string
-	UtmpMode       string
+	UMask               uint32
+	Limits              [16]*unix.Rlimit // by RLIMIT_*
+	Nice                *int
+	OOMScoreAdjust      *int
+	CoredumpFilter      *uint64
+	CPUPolicy           *int // SCHED_*
+	CPUPriority         int
+	CPUResetOnFork      bool
+	CPUAffinity         *unix.CPUSet
+	CPUAffinityFromNUMA bool // of the nodes of NUMAMask=
+	IOClass             *int // IOPRIO_CLASS_*
+	IOPriority          *int
+	NUMAPolicy          *int
+	NUMAMask            []int
+	TimerSlack          *time.Duration
+	Personality         *uint
+	MemoryKSM           *bool
+	MemoryTHP           string
+	IgnoreSIGPIPE       bool
+	KeyringMode         string // inherit, private, shared; "" is the default of the scope
+	RemoveIPC           bool
+	UtmpIdentifier      string
+	UtmpMode            string
 
 	Stdin, Stdout, Stderr Stdio
 	StdinData             []byte
 	TTY                   TTY
 	SyslogIdentifier      string
+	SyslogLevelPrefix     bool
 
 	ReadWrite, ReadOnly, Inaccessible, ExecPaths, NoExecPaths []PathEntry
 	Binds                                                     []Bind
@@ -161,22 +165,23 @@ type TTY struct {
 
 // Families are the address families of RestrictAddressFamilies=.
 type Families struct {
-	Deny bool // "~": all but these
-	List []int
+	Deny  bool     // "~": all but these
+	Names []string // as written
+	Set   seccomp.Families
 }
 
-// SystemCalls are what SystemCallFilter= lists, in the order of the files: a list begins as one of what is allowed or of what is refused,
-// and each further word adds or, with the opposite sign, takes away.
+// SystemCalls are what SystemCallFilter= or SystemCallLog= lists: what is allowed or what is refused, and each further word adds or, with the
+// opposite sign, takes away.
 type SystemCalls struct {
 	Deny  bool
-	Words []SystemCallWord
+	Words []SystemCallWord // for those who show them
+	List  seccomp.List
 }
 
-// A SystemCallWord is the name of a system call or a group of them ("@clock").
+// A SystemCallWord is a system call or a group of them ("@clock"), with its own ":ERRNO".
 type SystemCallWord struct {
-	Name   string
+	Word   string
 	Invert bool // from a line with the other sign than the first
-	Errno  int  // -1: what the whole filter does
 }
 
 // DirectoryKind is one of the five kinds of directories that a service can have.

@@ -17,10 +17,10 @@ type Unit struct {
 	DropIns     []string
 	Description string
 
-	Requires, Requisite, Wants, BindsTo, Conflicts []string // units, in the order of the files, without repetition
-	After, Before, OnFailure, OnSuccess            []string
-	JoinsNamespaceOf                               []string
-	RequiresMountsFor                              []string
+	Requires, Requisite, Wants, BindsTo, Upholds, Conflicts []string // units, in the order of the files, without repetition
+	After, Before, OnFailure, OnSuccess                     []string
+	JoinsNamespaceOf                                        []string
+	RequiresMountsFor                                       []string
 
 	DefaultDependencies bool
 	Conditions          []Condition
@@ -87,6 +87,7 @@ type Service struct {
 	RestartMode         string
 	RestartSec          time.Duration
 	RestartSteps        uint
+	RestartRandomized   time.Duration // RestartRandomizedDelaySec=
 	RestartMaxDelaySec  time.Duration // Forever if not set
 	TimeoutStart        time.Duration // Forever for infinity; of a oneshot by default
 	TimeoutStop         time.Duration
@@ -98,7 +99,8 @@ type Service struct {
 	RestartPrevent      ExitSet
 	RestartForce        ExitSet
 	Sockets             []string
-	FileDescriptorMax   uint // FileDescriptorStoreMax=
+	FileDescriptorMax   uint   // FileDescriptorStoreMax=
+	FileDescriptorKeep  string // FileDescriptorStorePreserve=: no, yes, restart
 	NonBlocking         bool
 	ReloadSignal        unix.Signal
 	RootStartOnly       bool // RootDirectoryStartOnly=

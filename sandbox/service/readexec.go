@@ -1,0 +1,574 @@
+package service
+
+import (
+	"encoding/base64"
+	"encoding/hex"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"ctl/internal/sys"
+	"ctl/internal/unit"
+)
+
+// Readers of the settings of processes that are one value.
+
+func strerror(err error) string { return sys.Strerror(sys.Errno(err)) }
+
+func (l *line) workingDirectory() {
+	w := &l.exec.WorkingDirectory
+	if l.value == "" {
+		*w = WorkingDirectory{}
+		return
+	}
+	p, optional := strings.CutPrefix(l.value, "-")
+	if p == "~" {
+		*w = WorkingDirectory{Home: true, Optional: optional}
+		return
+	}
+	s, err := l.specified(p)
+	if err != nil {
+		l.unresolved(p, err, !optional)
+		return
+	}
+	if s, ok := l.absolute(s, !optional); ok {
+		*w = WorkingDirectory{Path: s, Optional: optional}
+	}
+}
+
+// user reads the name or the number of a user or group.
+func (l *line) user(p *string) {
+	if l.value == "" {
+		*p = ""
+		return
+	}
+	if s, ok := l.userName(l.value); ok {
+		*p = s
+	}
+}
+
+func (l *line) userName(v string) (string, bool) {
+	s, err := l.specified(v)
+	if err != nil {
+		l.refuse("Failed to resolve unit specifiers in '" + v + "': " + strerror(err))
+		return "", false
+	}
+	if !validUser(s) {
+		l.refuse("Invalid user/group name or numeric ID: " + s)
+		return "", false
+	}
+	return s, true
+}
+
+// validUser tells whether systemd takes s for the name or number of a user, by its relaxed rules.
+func validUser(s string) bool {
+	if n, err := strconv.ParseUint(s, 10, 32); err == nil {
+		return n != 0xffffffff && n != 0xffff && (s == "0" || s[0] != '0')
+	}
+	switch {
+	case s == "" || s == "." || s == ".." || len(s) > 255 || !cleanUTF8(s):
+		return false
+	case strings.Trim(s, " \t\n\r") != s, strings.ContainsAny(s, ":/"), strings.Trim(s, "0123456789") == "":
+		return false
+	case s[0] == '-' && strings.Trim(s[1:], "0123456789") == "":
+		return false
+	}
+	for _, r := range s {
+		if r < ' ' || r == 0x7f {
+			return false
+		}
+	}
+	return true
+}
+
+func cleanUTF8(s string) bool { return strings.ToValidUTF8(s, "") == s }
+
+func (l *line) groups() {
+	if l.value == "" {
+		l.exec.SupplementaryGroups = nil
+		return
+	}
+	words, _ := l.split(unit.Unquote)
+	for _, w := range words {
+		if s, ok := l.userName(w); ok {
+			l.exec.SupplementaryGroups = append(l.exec.SupplementaryGroups, s)
+		} else {
+			return
+		}
+	}
+}
+
+func (l *line) dynamicUser() {
+	b, ok := unit.Boolean(l.value)
+	if !ok {
+		l.refuse("Failed to parse " + l.key + "=" + l.value + ": Invalid argument")
+		return
+	}
+	l.exec.DynamicUser = b
+}
+
+func (l *line) nice() {
+	n, ok := l.numberOf(-20, 19, "Failed to parse nice priority '"+l.value+"', ignoring: ", "Nice priority out of range, ignoring: "+l.value)
+	if ok {
+		l.exec.Nice = n
+	}
+}
+
+func (l *line) oomScoreAdjust() {
+	n, ok := l.numberOf(-1000, 1000, "Failed to parse the OOM score adjust value '"+l.value+"', ignoring: ",
+		"OOM score adjust value out of range, ignoring: "+l.value)
+	if ok {
+		l.exec.OOMScoreAdjust = n
+	}
+}
+
+// numberOf reads a number between two, nil of an empty value, with texts for what is none and for what is beyond.
+func (l *line) numberOf(low, high int64, wrong, beyond string) (*int, bool) {
+	if l.value == "" {
+		return nil, true
+	}
+	n, err := unit.Signed(l.value, 32)
+	if err == nil && (n < low || n > high) || err == syscall.ERANGE && strings.HasPrefix(wrong, "Failed to parse nice") {
+		l.warn(beyond)
+		return nil, false
+	}
+	if err != nil {
+		l.warn(wrong + strerror(err))
+		return nil, false
+	}
+	v := int(n)
+	return &v, true
+}
+
+func (l *line) coredumpFilter() {
+	if l.value == "" {
+		l.exec.CoredumpFilter = nil
+		return
+	}
+	words, err := unit.Words(l.value, 0)
+	set := uint64(0)
+	names := []string{"private-anonymous", "shared-anonymous", "private-file-backed", "shared-file-backed", "elf-headers", "private-huge",
+		"shared-huge", "private-dax", "shared-dax"}
+	for _, w := range words {
+		i := slices.Index(names, w)
+		n, errHex := strconv.ParseUint(strings.TrimPrefix(w, "0x"), 16, 64)
+		switch {
+		case w == "all":
+			set |= 0xffffffff
+		case w == "default":
+			set |= 0x33
+		case i >= 0:
+			set |= 1 << i
+		case errHex != nil:
+			err = syscall.EINVAL
+		default:
+			set |= n
+		}
+	}
+	if err != nil {
+		l.warn("Failed to parse the CoredumpFilter=" + l.value + ", ignoring: " + strerror(err))
+		return
+	}
+	if l.exec.CoredumpFilter != nil {
+		set |= *l.exec.CoredumpFilter
+	}
+	l.exec.CoredumpFilter = &set
+}
+
+// named reads a number that may have a name: names[0] is that of 0.
+func (l *line) named(p **int, high int64, text string, names ...string) {
+	if l.value == "" && text != "CPU scheduling priority" {
+		*p = nil
+		return
+	}
+	n := int64(slices.Index(names, l.value))
+	if n < 0 || l.value == "" {
+		v, err := unit.Signed(l.value, 32)
+		if err != nil || v < 0 || v > high {
+			l.warn("Failed to parse " + text + ", ignoring: " + l.value)
+			return
+		}
+		n = v
+	}
+	v := int(n)
+	*p = &v
+}
+
+func (l *line) ioClass() {
+	l.named(&l.exec.IOClass, 3, "IO scheduling class", "none", "realtime", "best-effort", "idle")
+}
+
+func (l *line) ioPriority() { l.named(&l.exec.IOPriority, 7, "IO priority") }
+
+func (l *line) cpuPolicy() {
+	before := l.exec.CPUPolicy
+	l.named(&l.exec.CPUPolicy, 1<<31-1, "CPU scheduling policy", "other", "fifo", "rr", "batch", "", "idle", "", "ext")
+	if p := l.exec.CPUPolicy; p != nil && p != before {
+		// The least priority that the policy has, unless another is given.
+		low, high := priorities(*p)
+		l.exec.CPUPriority = min(max(l.exec.CPUPriority, low), high)
+	}
+}
+
+// priorities are the least and the greatest static priority of a scheduling policy, sched(7).
+func priorities(policy int) (low, high int) {
+	if policy == unix.SCHED_FIFO || policy == unix.SCHED_RR {
+		return 1, 99
+	}
+	return 0, 0
+}
+
+func (l *line) cpuPriority() {
+	var p *int
+	l.named(&p, 99, "CPU scheduling priority")
+	if p != nil {
+		l.exec.CPUPriority = *p
+	}
+}
+
+// numberSet reads numbers and ranges of them; a line adds to those before it.
+func (l *line) numberSet(have []int) (set []int, ok bool) {
+	words := strings.FieldsFunc(l.value, func(r rune) bool { return strings.ContainsRune(" \t\n\r,", r) })
+	set = slices.Clone(have)
+	for _, w := range words {
+		first, last, ranged := strings.Cut(w, "-")
+		a, errA := strconv.ParseUint(first, 10, 31)
+		b, errB := a, error(nil)
+		if ranged {
+			b, errB = strconv.ParseUint(last, 10, 31)
+		}
+		switch {
+		case errA != nil || errB != nil:
+			l.warn("Failed to parse CPU range, ignoring assignment: " + w)
+			return nil, false
+		case a > b:
+			l.warn("Range '" + w + "' is invalid, " + strconv.FormatUint(a, 10) + " > " + strconv.FormatUint(b, 10) + ", ignoring.")
+			continue
+		case b >= 8192:
+			l.warn("CPU range " + w + " is too large, ignoring assignment.")
+			return nil, false
+		}
+		for ; a <= b; a++ {
+			if !slices.Contains(set, int(a)) {
+				set = append(set, int(a))
+			}
+		}
+	}
+	slices.Sort(set)
+	return set, true
+}
+
+func (l *line) cpuAffinity() {
+	switch l.value {
+	case "":
+		l.exec.CPUAffinity, l.given.cpus, l.exec.CPUAffinityFromNUMA = nil, nil, false
+		return
+	case "numa":
+		l.exec.CPUAffinity, l.given.cpus, l.exec.CPUAffinityFromNUMA = nil, nil, true
+		return
+	}
+	cpus, ok := l.numberSet(l.given.cpus)
+	if !ok {
+		return
+	}
+	var set unix.CPUSet
+	for _, n := range cpus {
+		set.Set(n)
+	}
+	l.given.cpus, l.exec.CPUAffinity, l.exec.CPUAffinityFromNUMA = cpus, &set, false
+}
+
+func (l *line) numaPolicy() {
+	if l.value == "" {
+		l.exec.NUMAPolicy = nil
+		return
+	}
+	n := slices.Index(unit.NUMAPolicies[:], l.value)
+	if v, err := strconv.Atoi(l.value); n < 0 && err == nil && v >= 0 && v < len(unit.NUMAPolicies) {
+		n = v
+	}
+	if n < 0 {
+		l.bad(syscall.EINVAL)
+		return
+	}
+	l.exec.NUMAPolicy = &n
+}
+
+func (l *line) numaMask() {
+	if l.value == "all" {
+		l.exec.NUMAMask = possibleNodes()
+		return
+	}
+	if set, ok := l.numberSet(nil); ok {
+		l.exec.NUMAMask = set
+	}
+}
+
+func (l *line) timerSlack() {
+	if l.value == "" {
+		l.exec.TimerSlack = nil
+		return
+	}
+	n, err := nanoseconds(l.value)
+	if err != nil {
+		l.bad(err)
+		return
+	}
+	d := time.Duration(n)
+	l.exec.TimerSlack = &d
+}
+
+func (l *line) personality() {
+	if l.value == "" {
+		l.exec.Personality = nil
+		return
+	}
+	p, ok := personalityOf(l.value)
+	if !ok {
+		l.warn("Failed to parse Personality=" + l.value + ", ignoring.")
+		return
+	}
+	l.exec.Personality = &p
+}
+
+func (l *line) memoryTHP() {
+	if l.value == "" {
+		l.bad(syscall.EINVAL)
+		return
+	}
+	l.word(&l.exec.MemoryTHP, "inherit", "disable", "madvise", "system")
+}
+
+func (l *line) ttySize(p *uint) {
+	if l.value == "" {
+		*p = 0
+		return
+	}
+	n, err := unit.Unsigned(l.value, 32)
+	if err != nil {
+		l.bad(err)
+		return
+	}
+	*p = uint(n)
+}
+
+func (l *line) privateTmp() { l.wordOrBoolean(&l.exec.PrivateTmp, "no", "yes", "disconnected") }
+
+func (l *line) privatePIDs() {
+	s := "no"
+	if l.exec.PrivatePIDs {
+		s = "yes"
+	}
+	l.wordOrBoolean(&s, "no", "yes")
+	l.exec.PrivatePIDs = s == "yes"
+}
+
+func (l *line) protectHostname() {
+	if l.value == "" {
+		l.exec.ProtectHostname, l.exec.Hostname = "no", ""
+		return
+	}
+	kind, name, named := strings.Cut(l.value, ":")
+	b, isBool := unit.Boolean(kind)
+	switch {
+	case isBool && b:
+		kind = "yes"
+	case isBool:
+		kind = "no"
+	case kind != "private":
+		l.warn("Failed to parse " + l.key + "=" + l.value + ", ignoring.")
+		return
+	}
+	if named {
+		if kind == "no" {
+			l.warn("Hostname cannot be specified when disabling " + l.key + "=, ignoring hostname: " + name)
+			name = ""
+		} else {
+			s, ok := l.expand(name)
+			if !ok {
+				return
+			}
+			if name = s; !unit.Hostname(name) {
+				l.warn("Invalid hostname is specified to " + l.key + "=, ignoring: " + name)
+				return
+			}
+		}
+	}
+	l.exec.ProtectHostname, l.exec.Hostname = kind, name
+}
+
+func (l *line) mountFlags() {
+	if l.value == "" {
+		l.exec.MountFlags = ""
+		return
+	}
+	l.word(&l.exec.MountFlags, "shared", "slave", "private")
+}
+
+func (l *line) label(p *string) {
+	v, optional := strings.CutPrefix(l.value, "-")
+	if l.value == "" {
+		*p = ""
+	} else if s, ok := l.expand(v); ok {
+		*p = s
+		if optional {
+			*p = "-" + s
+		}
+	}
+}
+
+func (l *line) limit(number int) {
+	name := strings.TrimPrefix(l.key, "Limit")
+	soft, hard, two := strings.Cut(l.value, ":")
+	if !two {
+		hard = soft
+	}
+	s, err := unit.Limit(name, soft)
+	var h uint64
+	if err == nil {
+		h, err = unit.Limit(name, hard)
+	}
+	switch {
+	case err == nil && s > h:
+		l.warn("Invalid resource value (" + l.value + "), ignoring.") // the soft one above the hard one
+	case err != nil:
+		l.bad(err)
+	default:
+		l.exec.Limits[number] = &unix.Rlimit{Cur: s, Max: h}
+	}
+}
+
+func (l *line) stdinText() {
+	if l.value == "" {
+		l.exec.StdinData = nil
+		return
+	}
+	text, err := unit.UnescapeC(l.value)
+	if err != nil {
+		l.warn("Failed to decode C escaped text '" + l.value + "', ignoring: " + strerror(err))
+		return
+	}
+	if s, ok := l.expand(text); ok {
+		l.exec.StdinData = append(append(l.exec.StdinData, s...), '\n')
+	}
+}
+
+func (l *line) stdinData() {
+	if l.value == "" {
+		l.exec.StdinData = nil
+		return
+	}
+	b, err := decode64(l.value)
+	if err != nil {
+		l.warn("Failed to decode base64 data, ignoring: " + l.value)
+		return
+	}
+	l.exec.StdinData = append(l.exec.StdinData, b...)
+}
+
+// decode64 decodes base64 with blanks in it.
+func decode64(s string) ([]byte, error) {
+	return base64.StdEncoding.DecodeString(strings.Join(strings.Fields(s), ""))
+}
+
+func (l *line) rootHash() {
+	if l.value == "" || strings.HasPrefix(l.value, "/") {
+		return
+	}
+	if b, err := hex.DecodeString(l.value); err != nil || len(b) < 16 {
+		l.warn("Failed to decode RootHash=, ignoring: " + l.value)
+	}
+}
+
+func (l *line) rootHashSignature() {
+	if l.value == "" || strings.HasPrefix(l.value, "/") {
+		return
+	}
+	data, ok := strings.CutPrefix(l.value, "base64:")
+	if !ok {
+		l.warn("Failed to decode RootHashSignature=, not a path but doesn't start with 'base64:', ignoring: " + l.value)
+	} else if _, err := decode64(data); err != nil {
+		l.warn("Failed to decode RootHashSignature=, ignoring: " + l.value)
+	}
+}
+
+func (l *line) stdin() {
+	switch l.value {
+	case "null", "tty", "tty-force", "tty-fail", "data", "socket":
+		l.exec.Stdin = Stdio{Kind: l.value}
+		return
+	case "fd":
+		l.exec.Stdin = Stdio{Kind: "fd", Name: "stdin"}
+		return
+	}
+	if s, ok := l.stream("stdin", "file"); ok {
+		l.exec.Stdin = s
+	} else {
+		l.warn("Failed to parse input specifier, ignoring: " + l.value)
+	}
+}
+
+func (l *line) output(p *Stdio) {
+	stream := "stdout"
+	if p == &l.exec.Stderr {
+		stream = "stderr"
+	}
+	switch l.value {
+	case "inherit", "null", "tty", "kmsg", "kmsg+console", "journal", "journal+console", "socket":
+		*p = Stdio{Kind: l.value}
+		return
+	case "fd":
+		*p = Stdio{Kind: "fd", Name: stream}
+		return
+	case "syslog", "syslog+console":
+		now := "journal" + strings.TrimPrefix(l.value, "syslog")
+		l.warn("Standard output type " + l.value + " is obsolete, automatically updating to " + now + ". Please update your unit file, and consider removing the setting altogether.")
+		*p = Stdio{Kind: now}
+		return
+	}
+	if s, ok := l.stream(stream, "file", "append", "truncate"); ok {
+		*p = s
+	} else {
+		l.warn("Failed to parse output specifier, ignoring: " + l.value)
+	}
+}
+
+// stream reads fd:NAME or KIND:PATH. What is wrong with the part behind the colon is noted, and the value is what was there before.
+func (l *line) stream(stream string, kinds ...string) (Stdio, bool) {
+	before := map[string]Stdio{"stdin": l.exec.Stdin, "stdout": l.exec.Stdout, "stderr": l.exec.Stderr}[stream]
+	kind, rest, ok := strings.Cut(l.value, ":")
+	if !ok {
+		return Stdio{}, false
+	}
+	s, ok := l.expand(rest)
+	switch {
+	case kind == "fd" && ok:
+		if !validFDName(s) {
+			l.warn("Invalid fd name, ignoring: " + s)
+			return before, true
+		}
+		return Stdio{Kind: "fd", Name: s}, true
+	case !slices.Contains(kinds, kind):
+		return Stdio{}, false
+	case !ok:
+		return before, true
+	}
+	if s, ok = l.absolute(s, false); !ok {
+		return before, true
+	}
+	return Stdio{Kind: kind, Path: s}, true
+}
+
+// validFDName tells whether s may be the name of a descriptor, sd_listen_fds(3).
+func validFDName(s string) bool {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] >= 0x7f || s[i] == ':' {
+			return false
+		}
+	}
+	return len(s) <= 255
+}

@@ -1,0 +1,150 @@
+package service
+
+import (
+	"slices"
+	"strings"
+	"syscall"
+
+	"ctl/internal/unit"
+	"ctl/sandbox/image"
+)
+
+// Readers of settings that nothing depends on here: these are read to say of them what the manager says.
+
+func (l *line) booleanUnused()  { var b bool; l.boolean(&b) }
+func (l *line) unsignedUnused() { var n uint; l.unsigned(&n) }
+func (l *line) secondsUnused()  { l.timeSpan("") }
+func (l *line) jobTimeout()     { l.timeSpan("parameter") }
+func (l *line) unitsUnused()    { l.units(nil) }
+func (l *line) textUnused()     { var s string; l.text(&s) }
+func (l *line) pathUnused()     { var p string; l.path(&p, false) }
+
+func (l *line) documentation() {
+	words, _ := l.words()
+	for _, w := range words {
+		s, ok := l.expand(w)
+		if ok && !documentationURL(s) {
+			l.warn("Invalid URL, ignoring: " + s)
+		}
+	}
+}
+
+func documentationURL(s string) bool {
+	for _, scheme := range [...]string{"http://", "https://", "file:/", "info:", "man:"} {
+		if rest, ok := strings.CutPrefix(s, scheme); ok && rest != "" && cleanUTF8(rest) {
+			return true
+		}
+	}
+	return false
+}
+
+func (l *line) jobMode() {
+	var s string
+	l.word(&s, "fail", "lenient", "replace", "replace-irreversibly", "isolate", "flush", "ignore-dependencies", "ignore-requirements",
+		"triggering", "restart-dependencies")
+}
+
+func (l *line) onFailureIsolate() {
+	if _, ok := unit.Boolean(l.value); !ok {
+		l.warn("Failed to parse boolean, ignoring: " + l.value)
+	}
+}
+
+func (l *line) action() {
+	if !slices.Contains([]string{"none", "exit", "exit-force", "reboot", "reboot-force", "reboot-immediate", "poweroff", "poweroff-force",
+		"poweroff-immediate", "soft-reboot", "soft-reboot-force", "kexec", "kexec-force", "halt", "halt-force", "halt-immediate"}, l.value) {
+		l.warn("Failed to parse " + l.key + "=, ignoring: " + l.value)
+	}
+}
+
+func (l *line) actionStatus() {
+	if l.value == "" {
+		return
+	}
+	if _, err := unit.Unsigned(l.value, 8); err != nil {
+		l.warn("Failed to parse exit status '" + l.value + "', ignoring: " + strerror(err))
+	}
+}
+
+func (l *line) syslogFacility() {
+	var n *int
+	names := []string{"kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron", "authpriv", "ftp", "", "", "", "",
+		"local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7"}
+	if l.value == "" || !l.isNamed(127, names...) {
+		l.bad(syscall.EINVAL)
+	}
+	_ = n
+}
+
+func (l *line) logLevel() {
+	if l.value == "" || !l.isNamed(7, unit.LogLevels[:]...) {
+		l.bad(syscall.EINVAL)
+	}
+}
+
+// isNamed tells whether the value is one of some names, or a number.
+func (l *line) isNamed(high uint64, names ...string) bool {
+	n, err := unit.Unsigned(l.value, 32)
+	return slices.Contains(names, l.value) || err == nil && n <= high
+}
+
+func (l *line) logFilterPatterns() {}
+
+func (l *line) bpfDelegate() {
+	if l.value != "" && l.value != "any" {
+		for w := range strings.SplitSeq(l.value, ",") {
+			_ = w
+		}
+	}
+}
+
+func (l *line) logNamespace() {
+	if l.value == "" {
+		return
+	}
+	if s, ok := l.expand(l.value); ok && (strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") != "" || s == "") {
+		l.warn("Specified log namespace name is not valid, ignoring: " + s)
+	}
+}
+
+// quota reads how much a directory may hold: "off", a size, or a share of the file system.
+func (l *line) quota() {
+	if l.value == "" || l.value == "off" {
+		return
+	}
+	_, err := unit.Size(l.value, 1024)
+	if _, ok := percent(l.value); !ok && err != nil {
+		l.warn("Failed to parse disk quota value, ignoring: " + l.value)
+	}
+}
+
+// percent reads a number with "%", or one with "‰" or "‱", in hundredths of a percent.
+func percent(s string) (uint64, bool) {
+	for _, sign := range [...]struct {
+		text  string
+		scale uint64
+	}{{"%", 100}, {"‰", 10}, {"‱", 1}} {
+		if n, ok := strings.CutSuffix(s, sign.text); ok {
+			whole, fraction, dot := strings.Cut(n, ".")
+			v, err := unit.Unsigned(whole, 32)
+			if err != nil || dot && (fraction == "" || strings.Trim(fraction, "0123456789") != "") {
+				return 0, false
+			}
+			v *= sign.scale
+			for i, each := 0, sign.scale/10; i < len(fraction) && each > 0; i, each = i+1, each/10 {
+				v += uint64(fraction[i]-'0') * each
+			}
+			return v, v <= 10000
+		}
+	}
+	return 0, false
+}
+
+func (l *line) imagePolicy() {
+	if l.value == "" {
+		return
+	}
+	if _, err := image.ParsePolicy(l.value); err != nil {
+		l.refuse("Failed to parse image policy, refusing: " + l.value)
+	}
+}
