@@ -6,6 +6,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"ctl/sandbox/mount"
 	"ctl/sandbox/program"
 )
 
@@ -97,7 +98,7 @@ func (p *payload) allCgroups() {
 	at := program.Address(&p.Program, &path)
 	p.Sys("be registered", program.None, unix.SYS_WRITE, p.socket, at, 1).Want = 1
 	p.Sys("be registered", program.None, unix.SYS_READ, p.socket, at, len(path))
-	if p.b.cgroups < 0 {
+	if p.b.cgroups < 0 || !p.settable {
 		return
 	}
 	about, fd := "mount "+cgroupDir, p.Reg()
@@ -125,11 +126,18 @@ func (p *payload) bind(proc program.Register, s *Step) {
 		open.Allow(unix.ENOENT)
 	}
 	opened := p.Len()
-	p.attributes(about, fd, s.Attr, ^s.Attr&readOnly)
+	if p.settable {
+		p.attributes(about, fd, s.Attr, ^s.Attr&readOnly)
+	}
 	move := p.Sys(about, program.None, unix.SYS_MOVE_MOUNT, fd, "", proc, name, unix.MOVE_MOUNT_F_EMPTY_PATH)
 	if s.May {
 		move.Allow(unix.ENOENT)
 	}
+	moved := p.Len()
+	if !p.settable {
+		p.remount(about, s.Target, s.Attr)
+	}
+	p.SkipTo(moved)
 	p.Close(fd)
 	p.SkipTo(opened)
 }
@@ -138,4 +146,9 @@ func (p *payload) bind(proc program.Register, s *Step) {
 func (p *payload) attributes(about string, fd program.Register, set, clear uint64) {
 	attr := unix.MountAttr{Attr_set: set, Attr_clr: clear}
 	p.Sys(about, program.None, unix.SYS_MOUNT_SETATTR, fd, "", unix.AT_EMPTY_PATH, program.Address(&p.Program, &attr), unsafe.Sizeof(attr))
+}
+
+// remount sets the attributes of the mount at a path, before Linux 5.12.
+func (p *payload) remount(about, target string, attr uint64) {
+	p.Sys(about, program.None, unix.SYS_MOUNT, "", target, "", mount.Flags(attr)|unix.MS_REMOUNT|unix.MS_BIND, "")
 }

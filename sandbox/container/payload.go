@@ -11,6 +11,7 @@ import (
 
 	"ctl/internal/sys"
 	"ctl/internal/unit"
+	"ctl/sandbox/mount"
 	"ctl/sandbox/program"
 )
 
@@ -25,6 +26,8 @@ type payload struct {
 	own     uint64 // the capabilities that we have
 	lastCap int    // and the highest one that there is
 	given   int    // how many descriptors the payload has
+
+	settable bool // the kernel has mount_setattr(2)
 }
 
 // ask adds telling the supervisor, which learns the process's ID by that, and waiting for its answer.
@@ -37,7 +40,7 @@ func (p *payload) ask(about string) {
 
 // newPayload makes the program.
 func newPayload(c *Container, b *builder, supervisor, socket, report int, order [2]int) *payload {
-	p := &payload{c: c, b: b, socket: socket, report: report, order: order, own: Capabilities(), lastCap: lastCap()}
+	p := &payload{c: c, b: b, socket: socket, report: report, order: order, own: Capabilities(), lastCap: lastCap(), settable: mount.Settable()}
 	p.Sys("close", program.None, unix.SYS_CLOSE, supervisor) // so that its end is noticed, even this early
 	if c.Users != nil {
 		p.ask("get user IDs")
@@ -70,6 +73,10 @@ func (p *payload) enterRoot() {
 
 // share has mounts be told to whoever gets a copy of the container's mounts, as its own services do.
 func (p *payload) share() {
+	if !p.settable {
+		p.Sys("share mounts", program.None, unix.SYS_MOUNT, "", "/", "", unix.MS_REC|unix.MS_SHARED, "")
+		return
+	}
 	attr := unix.MountAttr{Propagation: unix.MS_SHARED}
 	p.Sys("share mounts", program.None, unix.SYS_MOUNT_SETATTR, unix.AT_FDCWD, "/", unix.AT_RECURSIVE, program.Address(&p.Program, &attr), unsafe.Sizeof(attr))
 }
@@ -99,7 +106,6 @@ func (p *payload) networkSys() {
 		about := "mount /sys/" + name
 		parts[i] = p.Reg()
 		p.Sys(about, parts[i], unix.SYS_OPEN_TREE, sys, name, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_SYMLINK_NOFOLLOW)
-		p.attributes(about, parts[i], locked, 0)
 	}
 	p.Sys("unmount what is not shown of /sys", program.None, unix.SYS_UMOUNT2, "/sys", unix.MNT_DETACH)
 	p.Sys("mount /sys", program.None, unix.SYS_MOVE_MOUNT, memory, "", unix.AT_FDCWD, "/sys", unix.MOVE_MOUNT_F_EMPTY_PATH|unix.MOVE_MOUNT_T_SYMLINKS)
@@ -111,7 +117,11 @@ func (p *payload) networkSys() {
 	for _, name := range []string{"fs", "fs/cgroup", "fs/bpf", "fs/selinux"} {
 		p.Sys("make /sys/"+name, program.None, unix.SYS_MKDIRAT, memory, name, 0o755)
 	}
-	p.attributes("make /sys read-only", memory, locked, 0)
+	if p.settable {
+		p.attributes("make /sys read-only", memory, locked, 0)
+	} else {
+		p.remount("make /sys read-only", "/sys", locked)
+	}
 }
 
 // memory is a file system in memory, mounted nowhere yet.

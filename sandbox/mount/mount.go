@@ -66,12 +66,24 @@ func Change(fd int, set, clear uint64, recursive bool) error {
 	if recursive {
 		flags |= unix.AT_RECURSIVE
 	}
-	return unix.MountSetattr(fd, "", flags, &unix.MountAttr{Attr_set: set, Attr_clr: clear})
+	err := unix.MountSetattr(fd, "", flags, &unix.MountAttr{Attr_set: set, Attr_clr: clear})
+	if missing(err) {
+		if err := remount(fd, set, clear, recursive); err == nil {
+			return nil
+		}
+	}
+	return err
 }
 
 // Propagate sets how mounts below a mount, and those below it, are told to others: MS_PRIVATE, MS_SLAVE, MS_SHARED.
 func Propagate(fd int, how uint64) error {
-	return unix.MountSetattr(fd, "", unix.AT_EMPTY_PATH|unix.AT_RECURSIVE, &unix.MountAttr{Propagation: how})
+	err := unix.MountSetattr(fd, "", unix.AT_EMPTY_PATH|unix.AT_RECURSIVE, &unix.MountAttr{Propagation: how})
+	if missing(err) {
+		if err := byPath(fd, func(path string) error { return unix.Mount("", path, "", uintptr(how|unix.MS_REC), "") }); err == nil {
+			return nil
+		}
+	}
+	return err
 }
 
 // MapIDs has a mount show its files with the owners of a user namespace.

@@ -37,6 +37,8 @@ func act(word string, args []string) {
 		if err == nil {
 			err = run(args)
 		}
+	case "without": // CALL COMMAND
+		err = without(args)
 	case "keys": // COMMAND: with keys that a container should not find, in a session of their own
 		err = withKeys(args)
 	case "see":
