@@ -11,6 +11,7 @@ import (
 	"ctl/control"
 	"ctl/sandbox"
 	"ctl/sandbox/container"
+	"ctl/sandbox/run"
 )
 
 func main() {
@@ -23,6 +24,8 @@ func main() {
 		os.Exit(container.Stub())
 	case name == "systemd-nspawn":
 		os.Exit(sandbox.Main(os.Args))
+	case name == "ctl" && len(os.Args) > 1 && os.Args[1] == "run":
+		os.Exit(run.Main(append([]string{"ctl run"}, os.Args[2:]...)))
 	case name == "ctl" && len(os.Args) > 1 && os.Args[1] == "spawn":
 		os.Exit(sandbox.Main(append([]string{"ctl spawn"}, os.Args[2:]...)))
 	}

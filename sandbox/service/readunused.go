@@ -148,3 +148,14 @@ func (l *line) imagePolicy() {
 		l.refuse("Failed to parse image policy, refusing: " + l.value)
 	}
 }
+
+func (l *line) logExtraFields() {
+	words, _ := l.words()
+	for _, w := range words {
+		if name, _, ok := strings.Cut(w, "="); !ok {
+			l.warn("Log field lacks '=' character, ignoring: " + w)
+		} else if name == "" || strings.Trim(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") != "" || name[0] == '_' || name[0] >= '0' && name[0] <= '9' {
+			l.warn("Log field name is invalid, ignoring: " + w)
+		}
+	}
+}
