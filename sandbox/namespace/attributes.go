@@ -43,53 +43,38 @@ func (b *builder) attributes() error {
 	return nil
 }
 
-// decide says what becomes of a mount at a path.
+// decide says what becomes of a mount at a path: the mount of the list at it or next above it says so, and what is deeper than that has its own.
 func (b *builder) decide(p string, c *change) {
-	nearest := b.nearest(p, func(*Mount) bool { return true })
-	if m := nearest; m != nil {
-		at := m.Path == p
-		if (m.readOnly() && m.deep() || at && (m.readOnly() || m.Kind == PrivateDev)) && m.made {
-			c.to(unix.MOUNT_ATTR_RDONLY, true)
+	var m *Mount
+	for i := range b.mounts {
+		e := &b.mounts[i]
+		if _, in := below(p, e.Path); !in {
+			continue
 		}
-		if m.NoSUID && m.made && (at || m.readOnly() && m.deep()) {
+		if m == nil || len(e.Path) >= len(m.Path) {
+			m = e
+		}
+		if b.p.NoSUID && e.made && (e.deep() || e.Path == p) {
 			c.to(unix.MOUNT_ATTR_NOSUID, true)
 		}
 	}
-	// What says nothing about execution does not end what is said further up.
-	says := func(m *Mount) bool { return m.Kind == Exec || m.Kind == NoExec }
-	last := b.nearest(p, says)
-	for i := range b.mounts {
-		m := &b.mounts[i]
-		if !m.made || !m.noExec() && !m.exec() {
-			continue
-		}
-		if _, in := below(p, m.Path); !in || p != m.Path && !m.deep() {
-			continue
-		}
-		if last != nil && last != m && len(last.Path) > len(m.Path) {
-			continue
-		}
-		c.to(unix.MOUNT_ATTR_NOEXEC, m.noExec())
+	if m == nil || !m.made {
+		return
 	}
-	if b.p.NoSUID {
+	at := m.Path == p
+	if m.readOnly() && (at || m.deep()) || at && m.Kind == PrivateDev {
+		c.to(unix.MOUNT_ATTR_RDONLY, true)
+	}
+	if m.NoSUID && (at || m.readOnly() && m.deep()) {
 		c.to(unix.MOUNT_ATTR_NOSUID, true)
+	}
+	if (m.noExec() || m.exec()) && (at || m.deep()) {
+		c.to(unix.MOUNT_ATTR_NOEXEC, m.noExec())
 	}
 }
 
 // deep tells whether attributes are those of what is mounted below too.
 func (m *Mount) deep() bool { return m.Kind != Tmpfs && m.Kind != Run && m.Kind != PrivateDev }
-
-// nearest is the mount at p or the next above it, of those that are wanted.
-func (b *builder) nearest(p string, wanted func(*Mount) bool) *Mount {
-	var best *Mount
-	for i := range b.mounts {
-		m := &b.mounts[i]
-		if _, in := below(p, m.Path); in && wanted(m) && (best == nil || len(m.Path) >= len(best.Path)) {
-			best = m
-		}
-	}
-	return best
-}
 
 // change changes the mount at a path, if it is not covered by another.
 func (b *builder) change(p string, c change) error {

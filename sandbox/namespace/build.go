@@ -50,7 +50,9 @@ type builder struct {
 	root   *tree.Tree   // the service's root directory
 	top    uint64       // its mount
 	table  *mount.Table // of the namespace
-	nodes  *tree.Tree   // what covers what is inaccessible, where the host has none
+	nodes  *tree.Tree   // what covers what is inaccessible
+	memory *tree.Tree   // of PrivateTmp=disconnected
+	under  int          // where the root directory is mounted on the way
 }
 
 // Build makes the namespace and moves the calling thread into it, which must be locked and never be used for anything else: what it forks
@@ -88,7 +90,7 @@ func (p *Plan) Build(h Hooks) error {
 }
 
 func (b *builder) close() {
-	for _, t := range []*tree.Tree{b.host, b.root, b.nodes} {
+	for _, t := range []*tree.Tree{b.host, b.root, b.nodes, b.memory} {
 		if t != nil {
 			_ = t.Close()
 		}
@@ -183,17 +185,30 @@ func (b *builder) openRoot() error {
 	if err != nil {
 		return &Error{Path: shown, Err: err}
 	}
-	b.root = tree.At(fd, "/")
+	b.under = place
 	if err := b.covers(place); err != nil {
 		return &Error{Err: err}
+	}
+	if err := b.temporary(); err != nil {
+		return &Error{Why: "PrivateTmp=", Err: err}
 	}
 	if err := mount.Attach(fd, place); err != nil {
 		return &Error{Path: shown, Err: err}
 	}
-	if b.top, _, err = mount.Is(fd); err != nil {
+	if err := b.setRoot(fd); err != nil {
 		return &Error{Err: err}
 	}
 	return nil
+}
+
+// setRoot has the mount that is open as fd be the root directory.
+func (b *builder) setRoot(fd int) (err error) {
+	if b.root != nil {
+		_ = b.root.Close()
+	}
+	b.root = tree.At(fd, "/")
+	b.top, _, err = mount.Is(fd)
+	return err
 }
 
 // covers makes what is mounted over what is inaccessible, below the new root directory, if the host has no such nodes.

@@ -16,6 +16,9 @@ const (
 // empty are the limits of a tmpfs that holds nothing but mount points.
 var empty = [...]string{"size=4m", "nr_inodes=1k"}
 
+// limited are the limits of a tmpfs that holds what a service likes.
+var limited = [...]string{"size=10%", "nr_inodes=400k"}
+
 // collect lists what the settings ask for, in no order that means anything.
 func collect(q *Request) list {
 	var l list

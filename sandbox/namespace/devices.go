@@ -55,6 +55,9 @@ func (b *builder) devices(m *Mount) error {
 	}
 	for _, l := range [...][2]string{{"log", "/run/systemd/journal/dev-log"}, {"core", "/proc/kcore"}, {"fd", "/proc/self/fd"}, {"stdin", "/proc/self/fd/0"},
 		{"stdout", "/proc/self/fd/1"}, {"stderr", "/proc/self/fd/2"}} {
+		if l[0] == "core" && unix.Access(l[1], unix.F_OK) != nil {
+			continue
+		}
 		if err := unix.Symlinkat(l[1], fd, l[0]); err != nil {
 			return err
 		}

@@ -32,13 +32,13 @@ func (b *builder) make(m *Mount) error {
 	case HostDev, HostSys:
 		return b.fromHost(m)
 	case PrivateSys:
-		return b.instance(m, "sysfs", func() (int, error) { return mount.New("sysfs", "", nil, api) })
+		return b.instance(m, func() (int, error) { return mount.New("sysfs", "", nil, api) })
 	case Proc:
 		return b.proc(m)
 	case PrivateCgroup:
-		return b.instance(m, "cgroup2", b.cgroup)
+		return b.instance(m, b.cgroup)
 	case MessageQueues:
-		return b.instance(m, "mqueue", func() (int, error) { return mount.New("mqueue", "", nil, m.Attr) })
+		return b.instance(m, func() (int, error) { return mount.New("mqueue", "", nil, m.Attr) })
 	}
 	return errors.ErrUnsupported
 }
@@ -97,7 +97,14 @@ func (b *builder) attach(fd int, p string) error {
 		return err
 	}
 	defer unix.Close(place)
-	return mount.Attach(fd, place)
+	if err := mount.Attach(fd, place); err != nil || p != "/" {
+		return err
+	}
+	root, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0) // which is another one now
+	if err != nil {
+		return err
+	}
+	return b.setRoot(root)
 }
 
 // cover puts a mount of what is open as from at a path.
@@ -159,7 +166,7 @@ func (b *builder) onItself(m *Mount) error {
 
 // bind mounts what is on the host; where there is no such path in the root directory, it is made.
 func (b *builder) bind(m *Mount) error {
-	from, err := b.host.Handle(m.Source, unix.O_PATH)
+	from, err := b.source(m)
 	if errors.Is(err, unix.ENOENT) && m.Optional {
 		return nil
 	}
@@ -175,6 +182,14 @@ func (b *builder) bind(m *Mount) error {
 		return err
 	}
 	return b.cover(from, m.Path, m.Kind != Bind)
+}
+
+// source opens what a mount is of.
+func (b *builder) source(m *Mount) (int, error) {
+	if m.Source[0] != '/' {
+		return b.memory.Handle(m.Source, unix.O_PATH)
+	}
+	return b.host.Handle(m.Source, unix.O_PATH)
 }
 
 // point makes a path for a mount of what is open as from.
@@ -228,11 +243,11 @@ func (b *builder) fromHost(m *Mount) error {
 }
 
 // instance mounts a file system of the kernel's of its own, or what there is of it on the host where it may not be made.
-func (b *builder) instance(m *Mount, typ string, instance func() (int, error)) error {
+func (b *builder) instance(m *Mount, make func() (int, error)) error {
 	if d, err := b.directory(m.Path); err == nil {
 		d.Close()
 	}
-	fd, err := instance()
+	fd, err := make()
 	if errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES) {
 		return b.fromHost(m)
 	}
@@ -240,25 +255,94 @@ func (b *builder) instance(m *Mount, typ string, instance func() (int, error)) e
 		return err
 	}
 	defer unix.Close(fd)
+	parts := b.hostParts(m.Path)
 	b.clear(m.Path)
-	return b.attach(fd, m.Path)
+	if err := b.attach(fd, m.Path); err != nil {
+		return err
+	}
+	for _, p := range parts {
+		_ = b.attach(p.fd, p.path) // what is not in the new one needs no cover
+		unix.Close(p.fd)
+	}
+	return nil
+}
+
+// A part is a mount that is nowhere yet, and where it belongs.
+type part struct {
+	fd   int
+	path string
+}
+
+// hostParts are what is mounted on the host's /proc or /sys: what a container manager has covered there stays covered.
+func (b *builder) hostParts(dir string) []part {
+	top, err := unix.Open(dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil || dir != "/proc" && dir != "/sys" {
+		return nil
+	}
+	defer unix.Close(top)
+	id, _, err := mount.Is(top)
+	if err != nil {
+		return nil
+	}
+	table, err := b.table.Read()
+	if err != nil {
+		return nil
+	}
+	var l []part
+	for _, e := range table {
+		name, in := below(e.Point, dir)
+		if e.Parent != id || !in || name == "/" {
+			continue
+		}
+		fd, err := mount.Clone(top, name[1:], true)
+		if err != nil {
+			continue
+		}
+		if mount.Propagate(fd, unix.MS_PRIVATE) != nil {
+			unix.Close(fd)
+			continue
+		}
+		l = append(l, part{fd, e.Point})
+	}
+	return l
 }
 
 func (b *builder) cgroup() (int, error) {
 	if b.hooks.Cgroup != nil {
 		return b.hooks.Cgroup()
 	}
-	return mount.New("cgroup2", "cgroup", nil, api)
+	return mount.New("cgroup2", "cgroup2", nil, api)
 }
 
 func (b *builder) proc(m *Mount) error {
-	if len(m.Options) == 0 && b.hooks.Proc == nil && b.isMount(m.Path) {
-		return nil
-	}
-	return b.instance(m, "proc", func() (int, error) {
+	return b.instance(m, func() (int, error) {
 		if b.hooks.Proc != nil {
 			return b.hooks.Proc(m.Options)
 		}
 		return mount.New("proc", "", m.Options, api)
 	})
+}
+
+// temporary makes the file system that PrivateTmp=disconnected has in memory, which is outside the root directory: its parts are mounted there.
+func (b *builder) temporary() error {
+	for i := range b.mounts {
+		m := &b.mounts[i]
+		if m.Kind != PrivateTmp || m.Source[0] == '/' {
+			continue
+		}
+		if b.memory == nil {
+			fd, err := mount.New("tmpfs", "", append([]string{"mode=0700"}, limited[:]...), unix.MOUNT_ATTR_NODEV|strict)
+			if err != nil {
+				return err
+			}
+			b.memory = tree.At(fd, "/tmp")
+			if err := mount.Attach(fd, b.under); err != nil {
+				return err
+			}
+		}
+		if err := unix.Mkdirat(b.memory.Root(), m.Source, 0o1777); err != nil {
+			return err
+		}
+	}
+	return nil
 }

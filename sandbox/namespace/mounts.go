@@ -9,7 +9,7 @@ import (
 type Mount struct {
 	Path     string // in the service's root directory
 	Kind     Kind
-	Source   string   // of a bind: a path of the host's
+	Source   string   // of a bind: a path of the host's; of PrivateTmp, a name in the memory that there is for it, too
 	Options  []string // of a new file system
 	Attr     uint64   // MOUNT_ATTR_* of a new file system
 	ReadOnly bool
@@ -57,7 +57,7 @@ func (m *Mount) readOnly() bool { return m.ReadOnly || m.Kind == ReadOnly || m.K
 
 func (m *Mount) noExec() bool {
 	switch m.Kind {
-	case NoExec, Inaccessible, PrivateSys, HostSys, Proc, PrivateCgroup:
+	case NoExec, Inaccessible, PrivateDev, PrivateSys, HostSys, Proc, PrivateCgroup:
 		return true
 	}
 	return m.NoExec

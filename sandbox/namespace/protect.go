@@ -1,10 +1,11 @@
 package namespace
 
 import (
-	"strings"
+	"slices"
 
 	"golang.org/x/sys/unix"
 
+	"ctl/sandbox/mount"
 	"ctl/sandbox/service"
 )
 
@@ -39,6 +40,9 @@ var (
 // protect adds what PrivateTmp= and the settings Protect…= ask for.
 func (q *Request) protect(l *list) {
 	e := q.Exec
+	if e.PrivateTmp == "disconnected" {
+		l.add("PrivateTmp=", Mount{Path: "/tmp", Source: "tmp", Kind: PrivateTmp}, Mount{Path: "/var/tmp", Source: "var-tmp", Kind: PrivateTmp})
+	}
 	if e.PrivateTmp == "yes" {
 		for _, t := range [...][2]string{{q.Tmp, "/tmp"}, {q.VarTmp, "/var/tmp"}} {
 			if t[0] != "" {
@@ -138,16 +142,7 @@ func (q *Request) protectSystem(l *list) {
 
 // temporary is a file system in memory with options as mount(8) has them.
 func temporary(t service.Temporary) Mount {
-	m := Mount{Path: t.Path, Kind: Tmpfs, Attr: unix.MOUNT_ATTR_NODEV | strict}
-	m.Options = []string{"mode=0755"}
-	for o := range strings.SplitSeq(t.Options, ",") {
-		switch o {
-		case "":
-		case "ro":
-			m.ReadOnly = true
-		default:
-			m.Options = append(m.Options, o)
-		}
-	}
-	return m
+	attr, options := mount.Split(t.Options, unix.MOUNT_ATTR_NODEV|strict)
+	return Mount{Path: t.Path, Kind: Tmpfs, Attr: attr &^ unix.MOUNT_ATTR_RDONLY, ReadOnly: attr&unix.MOUNT_ATTR_RDONLY != 0,
+		Options: slices.Concat([]string{"mode=0755"}, limited[:], options)}
 }
