@@ -65,6 +65,7 @@ func (p *Plan) Build(h Hooks) error {
 	if err := b.unshare(); err != nil {
 		return err
 	}
+	b.release()
 	if err := b.openRoot(); err != nil {
 		return err
 	}
@@ -75,7 +76,9 @@ func (p *Plan) Build(h Hooks) error {
 		return err
 	}
 	for _, l := range p.Links {
-		_ = b.link(l[0], l[1])
+		if err := b.link(l[0], l[1]); err != nil && !errors.Is(err, unix.EEXIST) {
+			return &Error{Path: l[0], Err: err}
+		}
 	}
 	if err := b.attributes(); err != nil {
 		return err
@@ -242,6 +245,31 @@ var nodeNames = [...]struct {
 	name string
 }{{unix.S_IFREG, "reg"}, {unix.S_IFDIR, "dir"}, {unix.S_IFIFO, "fifo"}, {unix.S_IFSOCK, "sock"}, {unix.S_IFCHR, "chr"}, {unix.S_IFBLK, "blk"}}
 
+// release copies what tells of the host to where it can be mounted from: a copy, since it may be replaced while the service runs.
+func (b *builder) release() {
+	dir := b.q.release()
+	if dir == "" {
+		return
+	}
+	for _, p := range [...]string{"/etc/os-release", "/usr/lib/os-release"} {
+		if data, _, err := b.host.ReadFile(p, 1<<20); err == nil {
+			t, err := tree.Open(b.q.Runtime)
+			if err != nil {
+				return
+			}
+			defer t.Close()
+			if d, err := t.MkdirAll(releaseDir, 0o755); err == nil {
+				d.Close()
+				_ = t.WriteFile(releaseDir+"/os-release", data, 0o644)
+			}
+			return
+		}
+	}
+}
+
+// releaseDir is where the copy is in Runtime.
+const releaseDir = "/.os-release-stage"
+
 // step replaces the first link in a path by what it leads to, inside the root directory. Where it leads to other mounts may have to
 // be made first, which is why a path is resolved piece by piece.
 func (b *builder) step(p string) (string, bool, error) {
@@ -339,9 +367,9 @@ func (b *builder) skeleton() {
 			fd.Close()
 		}
 	}
-	for _, name := range baseLinks {
-		if _, err := b.root.Stat("/usr/" + name); err == nil {
-			_ = b.link("/"+name, "usr/"+name)
+	for _, l := range baseLinks {
+		if _, err := b.root.Lstat("/" + l.to + "/" + l.has); err == nil {
+			_ = b.link("/"+l.name, l.to)
 		}
 	}
 }
@@ -349,6 +377,13 @@ func (b *builder) skeleton() {
 var baseDirectories = [...]struct {
 	path string
 	mode uint32
-}{{"/usr", 0o755}, {"/root", 0o750}, {"/var", 0o755}, {"/etc", 0o755}, {"/proc", 0o555}, {"/sys", 0o555}, {"/dev", 0o555}, {"/run", 0o555}, {"/tmp", 0o1777}}
+}{{"/usr", 0o755}, {"/root", 0o750}, {"/var", 0o755}, {"/etc", 0o755}, {"/proc", 0o555}, {"/sys", 0o555}, {"/dev", 0o555}, {"/run", 0o555}}
 
-var baseLinks = [...]string{"bin", "lib", "sbin", "lib64"}
+// baseLinks are made to directories that are there and have a certain file: the programs' interpreter of the 64 bit architectures that keep
+// it in /lib64.
+var baseLinks = [...]struct{ name, to, has string }{
+	{"bin", "usr/bin", ""}, {"lib", "usr/lib", ""}, {"sbin", "usr/sbin", ""},
+	{"lib64", "usr/lib/x86_64-linux-gnu", "ld-linux-x86-64.so.2"}, {"lib64", "usr/lib64", "ld-linux-x86-64.so.2"},
+	{"lib64", "usr/lib/powerpc64le-linux-gnu", "ld64.so.2"}, {"lib64", "usr/lib64", "ld64.so.2"},
+	{"lib64", "usr/lib/loongarch64-linux-gnu", "ld-linux-loongarch-lp64d.so.1"}, {"lib64", "usr/lib64", "ld-linux-loongarch-lp64d.so.1"},
+}

@@ -2,6 +2,8 @@ package namespace
 
 import (
 	"path"
+	"path/filepath"
+	"slices"
 
 	"golang.org/x/sys/unix"
 
@@ -91,6 +93,9 @@ func (q *Request) directories(l *list) {
 			if private && q.rooted() {
 				target = path.Join(top, d.Path)
 			}
+			if within(e.Directories[k].List, d.Path) {
+				continue
+			}
 			l.add(why, Mount{Path: target, Source: source, Kind: BindAll, ReadOnly: d.ReadOnly, NoSUID: e.DynamicUser})
 		}
 	}
@@ -112,9 +117,49 @@ func (q *Request) surroundings(l *list) {
 			l.add("BindLogSockets=", Mount{Path: p, Source: p, Kind: Bind, ReadOnly: true, NoSUID: true, NoExec: true, Optional: true})
 		}
 	}
+	if dir := q.release(); dir != "" {
+		l.add("MountAPIVFS=", Mount{Path: "/run/host" + releaseDir, Source: dir, Kind: Bind, ReadOnly: true, Optional: true})
+	}
+	if q.Pressure != "" && q.Exec.ProtectControlGroups != "" && on(q.Exec.ProtectControlGroups) && q.Exec.ProtectControlGroups != "private" {
+		l.add("MemoryPressureWatch=", Mount{Path: q.Pressure, Kind: ReadWrite})
+	}
 	if q.Notify != "" && q.rooted() {
 		l.add("NotifyAccess=", Mount{Path: q.Notify, Source: q.Notify, Kind: Bind, ReadOnly: true})
 	}
 }
 
-func links(q *Request) [][2]string { return nil }
+// release is the directory of the host with a copy of its os-release, "" if the service does not get one.
+func (q *Request) release() string {
+	if !q.rooted() || !q.apiFileSystems() || q.Runtime == "" {
+		return ""
+	}
+	return q.Runtime + releaseDir
+}
+
+// links are the names that directories have besides, and that of the host's os-release.
+func (q *Request) links() [][2]string {
+	var l [][2]string
+	for k := range q.Exec.Directories {
+		for _, d := range q.Exec.Directories[k].List {
+			for _, name := range d.Links {
+				at := path.Join(q.Directories[k], name)
+				to, err := filepath.Rel(path.Dir(at), path.Join(q.Directories[k], d.Path))
+				if err == nil {
+					l = append(l, [2]string{at, to})
+				}
+			}
+		}
+	}
+	if q.release() != "" {
+		l = append(l, [2]string{"/run/host/os-release", releaseDir[1:] + "/os-release"})
+	}
+	return l
+}
+
+// within tells whether a directory of a list is in another of it, whose mount is its too.
+func within(l []service.ManagedDirectory, p string) bool {
+	return slices.ContainsFunc(l, func(d service.ManagedDirectory) bool {
+		_, in := below("/"+p, "/"+d.Path)
+		return in && d.Path != p
+	})
+}

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"ctl/internal/tree"
 	"ctl/sandbox/image"
 	"ctl/sandbox/service"
 )
@@ -29,6 +30,7 @@ type Request struct {
 	Tmp, VarTmp string    // what PrivateTmp=yes has at /tmp and /var/tmp, "" for none
 	Credentials string    // the directory with the credentials, "" for none
 	Notify      string    // the socket that is notified, "" for none
+	Pressure    string    // the file with the memory pressure of its cgroup, "" for none
 }
 
 // rooted tells whether the command has another root directory than the host's.
@@ -47,15 +49,34 @@ type Plan struct {
 
 // New is the plan for a command, nil if its settings take no mount namespace.
 func New(q *Request) *Plan {
+	if q.Root == "/" {
+		q.Root = ""
+	}
 	if !needed(q) {
 		return nil
 	}
+	q.resolve()
 	p := &Plan{q: q, Propagation: propagation(q.Exec), Essential: essential(q)}
 	p.NoSUID = q.Sandbox && q.Exec.NoNewPrivileges
 	l := collect(q)
 	l.sortAndDrop()
-	p.Mounts, p.Links = l, links(q)
+	p.Mounts, p.Links = l, q.links()
 	return p
+}
+
+// resolve follows the links of the root directory's path, for paths of the host are compared with where it is.
+func (q *Request) resolve() {
+	if q.Root == "" {
+		return
+	}
+	t, err := tree.Open(q.Tree)
+	if err != nil {
+		return
+	}
+	defer t.Close()
+	if p, err := t.Resolve(q.Root, true); err == nil {
+		q.Root = p
+	}
 }
 
 // Settings are the settings that ask for the mounts, each once.
