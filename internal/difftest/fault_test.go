@@ -2,6 +2,7 @@ package difftest
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"os/exec"
 	"strings"
@@ -110,8 +111,13 @@ func TestNobody(t *testing.T) {
 	if err := os.Mkdir(root+"/usr/lib/systemd/system/hidden.service.d", 0o700); err != nil {
 		t.Fatal(err)
 	}
+	// One that is nobody's own cannot be removed either, but the reference sees that later.
+	etc := root + "/etc/systemd/system/"
+	if err := errors.Join(os.Mkdir(etc+"e.service.d", 0o755), os.Chown(etc+"e.service.d", 65534, 65534)); err != nil {
+		t.Fatal(err)
+	}
 	before := oracle.Snapshot(root)
-	for _, c := range faultCommands {
+	for _, c := range append(faultCommands, "revert d", "revert e") {
 		run := func(p oracle.Program) string {
 			argv := p.Argv(append([]string{"--root=" + root}, strings.Fields(c)...)...)
 			cmd := exec.Command(argv[0], argv[1:]...)
