@@ -1,0 +1,114 @@
+package launch
+
+import (
+	"errors"
+	"syscall"
+
+	"ctl/internal/sys"
+)
+
+// An Error is what kept a command from being executed.
+type Error struct {
+	Status int    // the exit status that the command has in systemd's place
+	Step   string // its name, without "EXIT_": "CHDIR", "NAMESPACE"
+	Path   string // the executable
+	Detail string // more than the reason says, "" for nothing
+	Err    error
+}
+
+func (e *Error) Error() string {
+	why := e.Detail
+	if why == "" {
+		why = sys.Strerror(sys.Errno(e.Err))
+	}
+	return "Failed at step " + e.Step + " spawning " + e.Path + ": " + why
+}
+
+// Unwrap returns the reason.
+func (e *Error) Unwrap() error { return e.Err }
+
+// A step is what is done to a process before it is executed, named and numbered as in systemd.exec(5), "Process Exit Codes".
+type step uint8
+
+const (
+	chdir step = iota
+	nice
+	fds
+	execute
+	memory
+	limits
+	oomAdjust
+	signalMask
+	stdin
+	stdout
+	chroot
+	ioprio
+	timerSlack
+	secureBits
+	setScheduler
+	cpuAffinity
+	group
+	user
+	capabilities
+	cgroup
+	setsid
+	confirm
+	stderr
+	_
+	pam
+	network
+	namespaces
+	noNewPrivileges
+	filters
+	selinux
+	personality
+	apparmor
+	families
+	runtimeDirectory
+	_
+	chown
+	smack
+	keyring
+	stateDirectory
+	cacheDirectory
+	logsDirectory
+	configurationDirectory
+	numa
+	credentials
+	bpf
+	ksm
+	thp
+)
+
+// firstStatus is the exit status of the first step.
+const firstStatus = 200
+
+var stepNames = [...]string{"CHDIR", "NICE", "FDS", "EXEC", "MEMORY", "LIMITS", "OOM_ADJUST", "SIGNAL_MASK", "STDIN", "STDOUT", "CHROOT", "IOPRIO",
+	"TIMERSLACK", "SECUREBITS", "SETSCHEDULER", "CPUAFFINITY", "GROUP", "USER", "CAPABILITIES", "CGROUP", "SETSID", "CONFIRM", "STDERR", "",
+	"PAM", "NETWORK", "NAMESPACE", "NO_NEW_PRIVILEGES", "SECCOMP", "SELINUX", "PERSONALITY", "APPARMOR", "ADDRESS_FAMILIES", "RUNTIME_DIRECTORY",
+	"", "CHOWN", "SMACK", "KEYRING", "STATE_DIRECTORY", "CACHE_DIRECTORY", "LOGS_DIRECTORY", "CONFIGURATION_DIRECTORY", "NUMA_POLICY",
+	"CREDENTIALS", "BPF", "KSM", "THP"}
+
+// at is a failure of a step.
+func at(s step, err error) error {
+	if e, ok := errors.AsType[*Error](err); ok || err == nil {
+		if ok {
+			return e
+		}
+		return nil
+	}
+	return &Error{Status: firstStatus + int(s), Step: stepNames[s], Err: err}
+}
+
+// atf is at with words of its own.
+func detailed(s step, err error, detail string) error {
+	return &Error{Status: firstStatus + int(s), Step: stepNames[s], Err: err, Detail: detail}
+}
+
+// errnoOf is an errno as an error, nil if it is 0.
+func errnoOf(e syscall.Errno) error {
+	if e == 0 {
+		return nil
+	}
+	return e
+}

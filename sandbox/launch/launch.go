@@ -1,0 +1,175 @@
+// Package launch starts one command of a service in its surroundings, systemd.exec(5), in the order in which systemd does.
+//
+// A thread of its own gathers what the command is to have: descriptors, directories, namespaces. The child that it forks makes, of itself,
+// what is left, by a program of system calls (sandbox/program), for it cannot run Go.
+package launch
+
+import (
+	"encoding/hex"
+	"errors"
+	"os"
+	"runtime"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"ctl/internal/sys"
+	"ctl/sandbox/service"
+)
+
+// A Host is where services run: the machine, or the tree of --root=.
+type Host struct {
+	Tree    string // the directory that services take for "/"; "" for "/"
+	Runtime string // a directory of ours below /run, for what belongs to one activation; made by the caller
+	User    bool   // it is a user's own manager that we stand for
+}
+
+// Options are what an activation has besides its unit.
+type Options struct {
+	Invocation string      // INVOCATION_ID, made up if ""
+	Stdio      [3]*os.File // ours, which the journal and "inherit" stand for; nil for our own
+	Join       *Room       // whose temporary directories, network and IPC namespace are shared, JoinsNamespaceOf=
+	Warn       func(text string)
+}
+
+// A Room is what all commands of one activation of a service share.
+type Room struct {
+	h  *Host
+	s  *service.Exec
+	u  *service.Unit
+	o  Options
+	id identity
+
+	host        *os.File // the root directory of the host that we are in
+	proc        *os.File // its /proc
+	dirs        [5][]directory
+	tmp         [2]string // PrivateTmp=yes: what is at /tmp and /var/tmp
+	creds       string    // the directory of the credentials
+	network     *os.File  // namespaces
+	ipc         *os.File
+	shared      bool     // these and tmp belong to another room
+	dynamic     *os.File // the lock of the user of DynamicUser=
+	dynamicPath string
+	closed      bool
+	restarting  bool
+}
+
+// Open prepares what the commands of one activation share. Its error is an *Error.
+func Open(h *Host, s *service.Exec, u *service.Unit, o Options) (r *Room, err error) {
+	r = &Room{h: h, s: s, u: u, o: o}
+	if r.o.Invocation == "" {
+		var b [16]byte
+		sys.Random(b[:])
+		r.o.Invocation = hex.EncodeToString(b[:])
+	}
+	for i, f := range []*os.File{os.Stdin, os.Stdout, os.Stderr} {
+		if r.o.Stdio[i] == nil {
+			r.o.Stdio[i] = f
+		}
+	}
+	if r.o.Warn == nil {
+		r.o.Warn = func(string) {}
+	}
+	if r.host, err = os.OpenFile("/", unix.O_PATH|unix.O_DIRECTORY, 0); err == nil {
+		r.proc, err = os.OpenFile("/proc", unix.O_PATH|unix.O_DIRECTORY, 0)
+	}
+	if err == nil {
+		err = r.thread(r.prepare)
+	}
+	if err != nil {
+		_ = r.Close(false)
+		return nil, at(namespaces, err)
+	}
+	return r, nil
+}
+
+// thread runs do on a thread that has the tree as its root directory and ends with it.
+func (r *Room) thread(do func() error) error {
+	done := make(chan error)
+	go func() {
+		runtime.LockOSThread() // never unlocked: the thread ends here
+		err := unix.Unshare(unix.CLONE_FS)
+		if err == nil {
+			unix.Umask(0)
+			if err = r.enterTree(); err == nil {
+				err = do()
+			}
+		}
+		done <- err
+	}()
+	return <-done
+}
+
+// enterTree makes the tree the root directory of the thread.
+func (r *Room) enterTree() error {
+	if r.h.Tree == "" || r.h.Tree == "/" {
+		return nil
+	}
+	if err := unix.Chroot(r.h.Tree); err != nil {
+		return err
+	}
+	return unix.Chdir("/")
+}
+
+// leaveTree undoes enterTree.
+func (r *Room) leaveTree() error {
+	if r.h.Tree == "" || r.h.Tree == "/" {
+		return nil
+	}
+	if err := unix.Fchdir(int(r.host.Fd())); err != nil {
+		return err
+	}
+	return unix.Chroot(".")
+}
+
+// prepare makes what is shared.
+func (r *Room) prepare() (err error) {
+	r.id, err = r.identify()
+	return err
+}
+
+// Close removes what the activation leaves: RuntimeDirectory= and temporary directories, unless they are to be preserved.
+func (r *Room) Close(restarting bool) error {
+	if r.closed {
+		return nil
+	}
+	r.closed = true
+	for _, f := range []*os.File{r.network, r.ipc} {
+		if f != nil && !r.shared {
+			f.Close()
+		}
+	}
+	if r.proc != nil {
+		r.proc.Close()
+	}
+	if r.host != nil {
+		return r.host.Close()
+	}
+	return nil
+}
+
+// A Request is about one command.
+type Request struct {
+	Command       service.Command
+	Control       bool          // it is not the main process
+	NoRoot        bool          // RootDirectoryStartOnly=: it has the host's root directory
+	NoPermissions bool          // PermissionsStartOnly=: it has no sandbox and no user
+	Terminal      bool          // it may have the terminal: of conditions, before the start, the start
+	Env           []string      // MAINPID=, SERVICE_RESULT=, ...: what is of this command
+	Files         []*os.File    // passed from 3 on
+	Names         []string      // LISTEN_FDNAMES, one for each file, or nil for none of these variables
+	Sockets       int           // how many of Files are for LISTEN_FDS
+	NonBlocking   bool          // they are made non-blocking
+	Socket        *os.File      // StandardInput=socket
+	Notify        string        // NOTIFY_SOCKET, "" for none
+	Watchdog      time.Duration // WATCHDOG_USEC, 0 for none
+	Argv          []string      // instead of the command's, for a shell in the surroundings of a service
+}
+
+// A Process is a command that has been started.
+type Process struct {
+	PID int
+	FD  *os.File // the same as a pidfd
+}
+
+var errUnfinished = errors.New("the child has gone")

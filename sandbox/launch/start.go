@@ -1,0 +1,195 @@
+package launch
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"ctl/sandbox/namespace"
+	"ctl/sandbox/program"
+	"ctl/sandbox/service"
+)
+
+// A command is what becomes of a Request.
+type command struct {
+	*Room
+	q       Request
+	sandbox bool   // it has the sandbox: no "+", no PermissionsStartOnly=
+	drops   bool   // it becomes another user
+	root    string // RootDirectory=
+	std     streams
+	env     environment
+	argv    []string
+	paths   []string // the files to execute, one after the other until there is one
+	plan    *namespace.Plan
+	chroots bool // the root directory is entered by the child
+}
+
+// Start starts a command. Its error is an *Error: what would have been the exit status of the process.
+func (r *Room) Start(q Request) (p *Process, err error) {
+	f := q.Command.Flags
+	c := &command{Room: r, q: q}
+	c.sandbox = f&service.FullyPrivileged == 0 && !q.NoPermissions
+	c.drops = c.sandbox && f&service.NoSetUID == 0
+	if c.sandbox && !q.NoRoot && r.s.RootDirectory != "/" {
+		c.root = r.s.RootDirectory
+	}
+	err = r.thread(func() (err error) {
+		p, err = c.start()
+		return err
+	})
+	c.std.close()
+	if err != nil {
+		err = at(execute, err)
+		if e, ok := errors.AsType[*Error](err); ok && e.Path == "" {
+			e.Path = c.name()
+		}
+		return nil, err
+	}
+	return p, nil
+}
+
+// name is the executable, for messages.
+func (c *command) name() string {
+	if c.q.Command.Path == "" && len(c.argv) > 0 {
+		return c.argv[0]
+	}
+	return c.q.Command.Path
+}
+
+func (c *command) start() (*Process, error) {
+	if err := c.standard(); err != nil {
+		return nil, err
+	}
+	if err := c.environment(); err != nil {
+		return nil, err
+	}
+	if err := c.enter(); err != nil {
+		return nil, err
+	}
+	if err := c.mounts(namespace.Hooks{}); err != nil {
+		return nil, err
+	}
+	if err := c.line(); err != nil {
+		return nil, err
+	}
+	if err := c.find(); err != nil {
+		return nil, err
+	}
+	return c.fork()
+}
+
+// enter moves the thread into the namespaces but that of mounts.
+func (c *command) enter() error { return nil }
+
+// mounts moves the thread into the service's mount namespace, if it takes one.
+func (c *command) mounts(h namespace.Hooks) error {
+	q := &namespace.Request{Exec: c.s, Unit: c.u.Name, Tree: "/", Runtime: c.h.Runtime, Root: c.root, Sandbox: c.sandbox, User: c.h.User,
+		Tmp: c.tmp[0], VarTmp: c.tmp[1], Credentials: c.creds, Notify: c.q.Notify}
+	if c.h.Tree != "" {
+		q.Tree = c.h.Tree
+	}
+	for k := range q.Directories {
+		q.Directories[k] = c.top(service.DirectoryKind(k))
+	}
+	if !c.sandbox && c.s.RootImage == "" {
+		return nil
+	}
+	c.plan = namespace.New(q)
+	if c.plan == nil {
+		c.chroots = c.root != ""
+		return nil
+	}
+	if err := c.leaveTree(); err != nil {
+		return at(namespaces, err)
+	}
+	err := c.plan.Build(h)
+	if errors.Is(err, namespace.ErrDenied) && !c.plan.Essential {
+		c.o.Warn("mount namespaces are not allowed here: " + strings.Join(c.plan.Settings(), " ") + " not applied")
+		c.chroots = c.root != ""
+		return c.enterTree()
+	}
+	if err != nil {
+		return detailed(namespaces, err, err.Error())
+	}
+	return nil
+}
+
+// line makes the command line.
+func (c *command) line() error {
+	c.argv = slices.Clone(c.q.Command.Argv)
+	if c.q.Argv != nil {
+		c.argv = slices.Clone(c.q.Argv)
+	} else if c.q.Command.Flags&service.NoExpansion == 0 {
+		var unset []string
+		c.argv, unset = c.env.expand(c.argv)
+		if len(unset) > 0 {
+			c.o.Warn(fmt.Sprintf("Referenced but unset environment variable evaluates to an empty string: %s", strings.Join(unset, ", ")))
+		}
+	}
+	c.env.withdraw(c.s.UnsetEnvironment)
+	return nil
+}
+
+// find finds the executable in the root directory of the service.
+func (c *command) find() error {
+	name := c.q.Command.Path
+	if c.q.Argv != nil {
+		name = c.q.Argv[0]
+	}
+	if strings.Contains(name, "/") {
+		c.paths = []string{name}
+		return nil
+	}
+	dirs := c.s.SearchPath
+	if len(dirs) == 0 {
+		dirs = strings.Split(searchPath, ":")
+	}
+	for _, d := range dirs {
+		c.paths = append(c.paths, path.Join(d, name))
+	}
+	return nil
+}
+
+// fork starts the child and waits until it has executed the command.
+func (c *command) fork() (*Process, error) {
+	var report [2]int
+	if err := unix.Pipe2(report[:], unix.O_CLOEXEC); err != nil {
+		return nil, err
+	}
+	failed := os.NewFile(uintptr(report[0]), "report")
+	defer failed.Close()
+	b := &child{command: c, report: report[1]}
+	b.prepare()
+	var pidfd int32
+	old := program.BlockSignals()
+	pid, e := b.Start(unix.CLONE_PIDFD|b.clone, uintptr(report[1]), &pidfd)
+	program.SetSignals(old)
+	runtime.KeepAlive(b)
+	unix.Close(report[1])
+	if e != 0 {
+		return nil, e
+	}
+	p := &Process{PID: int(pid), FD: os.NewFile(uintptr(pidfd), "process "+strconv.Itoa(int(pid)))}
+	var f program.Failure
+	buf := unsafe.Slice((*byte)(unsafe.Pointer(&f)), unsafe.Sizeof(f))
+	n, err := io.ReadFull(failed, buf)
+	if errors.Is(err, io.EOF) { // closed by execve(2)
+		return p, nil
+	}
+	defer p.FD.Close()
+	_, _ = unix.Wait4(p.PID, nil, 0, nil)
+	if n != len(buf) {
+		return nil, errUnfinished
+	}
+	return nil, b.failure(f)
+}
