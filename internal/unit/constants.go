@@ -105,11 +105,28 @@ func StatusName(status int32) string {
 	return ""
 }
 
+// bsdStatuses are the exit statuses of sysexits.h(3head).
+var bsdStatuses = [...]string{"USAGE", "DATAERR", "NOINPUT", "NOUSER", "NOHOST", "UNAVAILABLE", "SOFTWARE", "OSERR", "OSFILE", "CANTCREAT",
+	"IOERR", "TEMPFAIL", "PROTOCOL", "NOPERM", "CONFIG"}
+
+const firstOfBSD = 64
+
+// AnyStatusName is StatusName that knows those of sysexits.h(3head) and of init scripts too.
+func AnyStatusName(status int32) string {
+	const firstOfLSB = 2
+	lsb := [...]string{"INVALIDARGUMENT", "NOTIMPLEMENTED", "NOPERMISSION", "NOTINSTALLED", "NOTCONFIGURED", "NOTRUNNING"}
+	switch {
+	case status >= firstOfLSB && int(status) < firstOfLSB+len(lsb):
+		return lsb[status-firstOfLSB]
+	case status >= firstOfBSD && int(status) < firstOfBSD+len(bsdStatuses):
+		return bsdStatuses[status-firstOfBSD]
+	}
+	return StatusName(status)
+}
+
 // StatusNumber is the exit status of a name, of the manager's own or of sysexits.h(3head), or -1.
 func StatusNumber(name string) int32 {
-	const firstOfBSD = 64
-	for i, n := range [...]string{"USAGE", "DATAERR", "NOINPUT", "NOUSER", "NOHOST", "UNAVAILABLE", "SOFTWARE", "OSERR", "OSFILE", "CANTCREAT",
-		"IOERR", "TEMPFAIL", "PROTOCOL", "NOPERM", "CONFIG"} {
+	for i, n := range bsdStatuses {
 		if n == name {
 			return int32(firstOfBSD + i)
 		}

@@ -1,0 +1,476 @@
+package lifecycle
+
+import (
+	"errors"
+	"os"
+	"strconv"
+	"syscall"
+	"time"
+
+	"ctl/internal/clock"
+	"ctl/internal/term"
+	"ctl/sandbox/service"
+)
+
+// An activity is what becomes of one service: the state it is in, its processes, how it fared.
+type activity struct {
+	r *run
+	s *service.Service
+
+	state        state
+	result       result
+	reloadResult result
+	room         Room
+	invocation   string
+
+	main    process
+	control process
+	first   int               // the PID of ExecStart= of Type=forking, of which the daemon is a descendant
+	mains   []service.Command // ExecStart= that is run, and what comes after it
+	queue   []service.Command // the same of the control commands
+	after   func(result)      // what comes when the last of these has ended
+
+	timer    *timer
+	deadline time.Time // of timer
+	begun    time.Time // when the state was entered
+	alive    *timer    // WatchdogSec=
+	patience time.Duration
+	runtime  *timer // RuntimeMaxSec=
+
+	group     *group
+	ended     syscall.WaitStatus // of the main process
+	hasEnded  bool
+	failing   syscall.WaitStatus // of the process that gave result
+	hasFailed bool
+
+	restarts  int
+	forbidden bool // to restart: it is to be stopped
+	starts    []time.Time
+	again     bool // a reload was asked for while there is one
+
+	notify  *notifier
+	told    notifyState
+	status  string
+	store   []stored
+	listens []*listener // the sockets it was started by
+	accept  *connection
+	pidFile *watch
+	monitor []string // MONITOR_*, of a service that is started for how another has ended
+	reached func(ok bool)
+	over    func()
+}
+
+// A process of a service that is watched.
+type process struct {
+	pid   int
+	known bool   // what is the main process is known, though it may have ended
+	alien *watch // it is no child of ours
+}
+
+func (p process) alive() bool { return p.pid != 0 }
+
+// say says something about the service.
+func (a *activity) say(level term.Level, text string) {
+	a.r.say(level, a.s.Name, text)
+}
+
+func (a *activity) enter(s state) {
+	a.state, a.begun = s, time.Now()
+	if s != running {
+		a.r.loop.stop(a.runtime)
+		a.runtime = nil
+	}
+	if !s.starting() && s != running && s != exited && !(s >= reload && s <= reloadPost) {
+		a.unwatch()
+	}
+	if s != start && s != startPost {
+		a.r.loop.forget(a.pidFile)
+		a.pidFile = nil
+	}
+	if s.active() && a.reached != nil {
+		f := a.reached
+		a.reached = nil
+		a.r.loop.later(func() { f(true) })
+	}
+	a.r.changed(a)
+}
+
+// expect sets how long the state may last.
+func (a *activity) expect(d time.Duration) {
+	a.r.loop.stop(a.timer)
+	a.timer, a.deadline = nil, time.Time{}
+	if d < service.Forever {
+		a.deadline = time.Now().Add(d)
+	}
+	a.timer = a.r.loop.after(d, a.expired)
+}
+
+func (a *activity) calm() {
+	a.r.loop.stop(a.timer)
+	a.timer = nil
+}
+
+// begin starts the service.
+func (a *activity) begin() {
+	a.result, a.reloadResult = success, success
+	a.forbidden, a.told, a.hasEnded, a.hasFailed, a.again = false, unheard, false, false, false
+	a.main, a.control, a.first = process{}, process{}, 0
+	if !a.mayStart() {
+		a.say(term.Warning, "Start request repeated too quickly.")
+		a.die(startLimitHit, false)
+		return
+	}
+	if !a.conditions() {
+		return
+	}
+	a.invocation = newInvocation()
+	a.say(term.Info, starting(a.s))
+	if err := a.openRoom(); err != nil {
+		a.refused("Failed to prepare", err)
+		return
+	}
+	if len(a.s.Condition) > 0 {
+		a.commands(condition, a.s.Condition, a.s.TimeoutStart, func(f result) {
+			if f != success {
+				a.kill(stopTerm, f)
+				return
+			}
+			a.startPre()
+		})
+		return
+	}
+	a.startPre()
+}
+
+func (a *activity) openRoom() error {
+	if err := a.listen(); err != nil {
+		return err
+	}
+	room, err := a.r.c.Open(a.s, a.invocation)
+	if err != nil {
+		return err
+	}
+	a.room = room
+	return nil
+}
+
+// mayStart counts starts, StartLimitIntervalSec= and StartLimitBurst=.
+func (a *activity) mayStart() bool {
+	if a.s.StartLimitInterval <= 0 || a.s.StartLimitBurst == 0 {
+		return true
+	}
+	now := time.Now()
+	if len(a.starts) > 0 && now.Sub(a.starts[0]) >= a.s.StartLimitInterval {
+		a.starts = nil
+	}
+	if uint(len(a.starts)) >= a.s.StartLimitBurst {
+		return false
+	}
+	a.starts = append(a.starts, now)
+	return true
+}
+
+func (a *activity) startPre() {
+	if len(a.s.StartPre) > 0 {
+		a.commands(startPre, a.s.StartPre, a.s.TimeoutStart, func(f result) {
+			if f != success {
+				a.kill(stopTerm, f)
+				return
+			}
+			a.startMain()
+		})
+		return
+	}
+	a.startMain()
+}
+
+// commands runs control commands one after the other in a state; then says what becomes of it.
+func (a *activity) commands(s state, l []service.Command, limit time.Duration, then func(result)) {
+	a.queue, a.after = l, then
+	a.expect(limit)
+	a.enter(s)
+	a.nextCommand()
+}
+
+func (a *activity) nextCommand() {
+	p, err := a.spawn(a.queue[0], false)
+	if err != nil {
+		a.control = process{pid: a.r.refuse(a, err)}
+		return
+	}
+	a.control = process{pid: p.PID}
+}
+
+func (a *activity) startMain() {
+	a.told = unheard
+	if len(a.s.Start) == 0 { // a oneshot that only stops something
+		a.startPost()
+		return
+	}
+	limit := a.s.TimeoutStart
+	if a.s.Type == service.Simple || a.s.Type == service.Idle {
+		limit = service.Forever
+	}
+	if a.s.Type == service.Forking {
+		a.commands(start, a.s.Start[:1], limit, a.forked)
+		a.first = a.control.pid
+		return
+	}
+	a.expect(limit)
+	a.mains = a.s.Start
+	if a.s.Type != service.Simple && a.s.Type != service.Idle {
+		a.enter(start)
+	}
+	a.nextMain()
+	switch a.s.Type {
+	case service.Simple, service.Idle:
+		a.startPost()
+	case service.TypeExec: // that the program is executed is known when launch has started it
+		if a.main.pid > 0 {
+			a.startPost()
+		}
+	case service.DBus:
+		a.awaitName()
+	}
+}
+
+func (a *activity) nextMain() {
+	p, err := a.spawn(a.mains[0], true)
+	if err != nil {
+		a.main = process{pid: a.r.refuse(a, err), known: true}
+		return
+	}
+	a.main = process{pid: p.PID, known: true}
+}
+
+// forked is what comes after the process that has started a daemon has ended.
+func (a *activity) forked(f result) {
+	if f != success {
+		a.kill(stopTerm, f)
+		return
+	}
+	if a.s.PIDFile != "" {
+		if err := a.readPIDFile(); err != nil && !a.main.known {
+			a.say(term.Notice, err.Error())
+			a.awaitPIDFile()
+			return
+		}
+	} else {
+		a.guess()
+	}
+	a.startPost()
+}
+
+func (a *activity) startPost() {
+	a.watch()
+	if len(a.s.StartPost) > 0 {
+		a.commands(startPost, a.s.StartPost, a.s.TimeoutStart, func(f result) {
+			if f != success {
+				a.kill(stopTerm, f)
+				return
+			}
+			if a.s.PIDFile != "" {
+				if err := a.readPIDFile(); err != nil && !a.main.known {
+					a.say(term.Notice, err.Error())
+					a.awaitPIDFile()
+					return
+				}
+			} else {
+				a.guess()
+			}
+			a.run(success)
+		})
+		return
+	}
+	a.run(success)
+}
+
+// run enters the state that the service is to be in, unless there is a reason to leave it at once.
+func (a *activity) run(f result) {
+	a.fail(f)
+	a.calm()
+	a.control = process{}
+	switch {
+	case a.result != success:
+		a.kill(stopTerm, f)
+	case a.good():
+		if a.state.starting() {
+			a.up()
+		}
+		switch a.told {
+		case reloading:
+			a.notifiedReload()
+			return
+		case stopping:
+			a.notifiedStop()
+			return
+		}
+		a.enter(running)
+		if a.s.RuntimeMax < service.Forever && a.runtime == nil && a.s.RuntimeMax > 0 {
+			limit := a.s.RuntimeMax
+			if a.s.RuntimeRandomized > 0 {
+				limit += randomly(a.s.RuntimeRandomized)
+			}
+			a.runtime = a.r.loop.after(limit, func() {
+				a.say(term.Warning, "Service reached runtime time limit. Stopping.")
+				a.stop(timedOut)
+			})
+		}
+	case a.s.RemainAfterExit:
+		if a.state.starting() {
+			a.up()
+		}
+		a.enter(exited)
+	default:
+		if a.state.starting() {
+			a.up()
+		}
+		a.stop(success)
+	}
+}
+
+// up tells that the start is done.
+func (a *activity) up() {
+	text := "Started "
+	if a.s.Type == service.Oneshot {
+		text = "Finished "
+	}
+	a.say(term.Info, text+title(a.s)+".")
+	if a.reached != nil {
+		f := a.reached
+		a.reached = nil
+		a.r.loop.later(func() { f(true) })
+	}
+}
+
+// good tells whether the service runs.
+func (a *activity) good() bool {
+	if a.s.Type == service.DBus && !a.ownsName() {
+		return false
+	}
+	if a.main.known {
+		return a.main.alive()
+	}
+	return len(a.r.processes(a)) > 0
+}
+
+// fail notes the first thing that went wrong.
+func (a *activity) fail(f result) {
+	if a.result == success {
+		a.result = f
+	}
+}
+
+// stop runs ExecStop= and then ends what is left.
+func (a *activity) stop(f result) {
+	a.fail(f)
+	if len(a.s.Stop) > 0 {
+		a.commands(stop, a.s.Stop, a.s.TimeoutStop, func(f result) { a.kill(stopTerm, f) })
+		return
+	}
+	a.kill(stopTerm, success)
+}
+
+func (a *activity) stopPost(f result) {
+	a.fail(f)
+	if len(a.s.StopPost) > 0 && a.room != nil {
+		a.commands(stopPost, a.s.StopPost, a.s.TimeoutStop, func(f result) { a.kill(finalTerm, f) })
+		return
+	}
+	a.kill(finalTerm, success)
+}
+
+// die is the end, or the time until the next start.
+func (a *activity) die(f result, mayRestart bool) {
+	if a.r.ending && a.result == success && f == timedOut {
+		f = success // we have killed it ourselves
+	}
+	a.fail(f)
+	a.calm()
+	a.control, a.main.pid = process{}, 0
+	a.r.loop.forget(a.main.alien)
+	a.r.loop.forget(a.pidFile)
+	restart := mayRestart && a.shallRestart()
+	switch a.result {
+	case success:
+		a.say(term.Info, "Deactivated successfully.")
+	case skipped:
+		a.say(term.Info, "Skipped due to '"+string(a.result)+"'.")
+	default:
+		a.say(term.Warning, "Failed with result '"+string(a.result)+"'.")
+	}
+	a.closeRoom(restart)
+	if a.reached != nil && (!restart || a.s.RestartMode != "direct") {
+		switch a.result {
+		case success:
+		case skipped:
+			a.say(term.Info, "Condition check resulted in "+title(a.s)+" being skipped.")
+		default:
+			a.say(term.Err, "Failed to start "+title(a.s)+".")
+		}
+		f := a.reached
+		a.reached = nil
+		ok := a.result == success || a.result == skipped
+		a.r.loop.later(func() { f(ok) })
+	}
+	if restart {
+		a.awaitRestart()
+		return
+	}
+	if a.s.PIDFile != "" {
+		_ = os.Remove(a.r.path(a.s, a.s.PIDFile))
+	}
+	if a.forbidden {
+		a.say(term.Info, "Stopped "+title(a.s)+".")
+	}
+	final := dead
+	if a.result != success && a.result != skipped {
+		final = failed
+	}
+	a.enter(final)
+}
+
+func (a *activity) closeRoom(restarting bool) {
+	if !restarting {
+		a.dropStore()
+	}
+	a.accept.close()
+	a.accept = nil
+	if a.room == nil {
+		return
+	}
+	if err := a.room.Close(restarting); err != nil {
+		a.say(term.Warning, err.Error())
+	}
+	a.room = nil
+}
+
+// refused ends a service of which not even a process could be prepared.
+func (a *activity) refused(what string, err error) {
+	var st interface{ ExitStatus() int }
+	if errors.As(err, &st) {
+		a.failing, a.hasFailed = syscall.WaitStatus(st.ExitStatus()<<8), true
+		a.say(term.Err, err.Error())
+		a.kill(stopTerm, exitCode)
+		return
+	}
+	a.say(term.Warning, what+": "+err.Error())
+	a.die(resources, true)
+}
+
+// title is how the manager names a service to people.
+func title(s *service.Service) string { return unitTitle(&s.Unit) }
+
+func unitTitle(u *service.Unit) string {
+	if u.Description == "" || u.Description == u.Name {
+		return u.Name
+	}
+	return u.Name + " - " + u.Description
+}
+
+func starting(s *service.Service) string { return "Starting " + title(s) + "..." }
+
+// span writes a time span as the manager does in messages.
+func span(d time.Duration) string { return clock.Span(uint64(d/time.Microsecond), 1) }
+
+func decimal(n int) string { return strconv.Itoa(n) }

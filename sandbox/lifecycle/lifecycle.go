@@ -1,0 +1,67 @@
+// Package lifecycle carries services and sockets from their start to their stop as systemd's manager does, systemd.service(5),
+// systemd.kill(5), systemd.socket(5): types, notifications, timeouts, restarts, watchdogs, dependencies among several units. Commands are
+// started by sandbox/launch.
+package lifecycle
+
+import (
+	"errors"
+	"os"
+	"time"
+
+	"ctl/internal/term"
+	"ctl/sandbox/service"
+)
+
+// A Config is what all units of a Run have in common.
+type Config struct {
+	Tree     string                                                    // what services take for "/", "" for /
+	Runtime  string                                                    // a directory of our own, for the sockets that services notify us by
+	Open     func(s *service.Service, invocation string) (Room, error) // the surroundings of one activation
+	Instance func(template, instance string) (*service.Service, error) // the service for a connection, Accept=yes
+	Say      func(m Message)
+}
+
+// A Message is what the manager would write to the journal about a unit.
+type Message struct {
+	Level term.Level
+	Unit  string
+	Text  string
+}
+
+// A Room is where the commands of one activation of a service are started, launch.Room.
+type Room interface {
+	Start(q Request) (*Process, error)
+	Close(restarting bool) error
+}
+
+// A Request is about one command.
+type Request struct {
+	Command  service.Command
+	Control  bool // not the main process
+	Env      []string
+	Files    []*os.File // passed from 3 on
+	Names    []string
+	Socket   *os.File // StandardInput=socket
+	Notify   string   // the path of the socket, NOTIFY_SOCKET
+	Watchdog time.Duration
+}
+
+// A Process has been started.
+type Process struct {
+	PID int
+}
+
+// A Set is which units are run.
+type Set struct {
+	Services []*service.Service
+	Sockets  []*service.Socket
+	Main     []string // those whose end is the end of all
+}
+
+// An Outcome is how it ended.
+type Outcome struct {
+	Status int // to exit with: 0 after success, what the main process of the first of Main that failed ended with, 128+n for a signal
+}
+
+// ErrNothing is a Set without units.
+var ErrNothing = errors.New("no unit to run")
