@@ -9,6 +9,7 @@ import (
 
 	"ctl/internal/clock"
 	"ctl/internal/term"
+	"ctl/sandbox/launch"
 	"ctl/sandbox/service"
 )
 
@@ -74,6 +75,9 @@ func (a *activity) say(level term.Level, text string) {
 	a.r.say(level, a.s.Name, text)
 }
 
+// announce says what the manager says of a job.
+func (a *activity) announce(level term.Level, text string) { a.r.announce(level, a.s.Name, text) }
+
 func (a *activity) enter(s state) {
 	a.state, a.begun = s, time.Now()
 	if s != running {
@@ -124,7 +128,7 @@ func (a *activity) begin() {
 		return
 	}
 	a.invocation = newInvocation()
-	a.say(term.Info, starting(a.s))
+	a.announce(term.Info, starting(a.s))
 	if err := a.openRoom(); err != nil {
 		a.refused("Failed to prepare", err)
 		return
@@ -335,7 +339,7 @@ func (a *activity) up() {
 	if a.s.Type == service.Oneshot {
 		text = "Finished "
 	}
-	a.say(term.Info, text+title(a.s)+".")
+	a.announce(term.Info, text+title(a.s)+".")
 	if a.reached != nil {
 		f := a.reached
 		a.reached = nil
@@ -406,7 +410,7 @@ func (a *activity) die(f result, mayRestart bool) {
 		case skipped:
 			a.say(term.Info, "Condition check resulted in "+title(a.s)+" being skipped.")
 		default:
-			a.say(term.Err, "Failed to start "+title(a.s)+".")
+			a.announce(term.Err, "Failed to start "+title(a.s)+".")
 		}
 		f := a.reached
 		a.reached = nil
@@ -421,7 +425,7 @@ func (a *activity) die(f result, mayRestart bool) {
 		_ = os.Remove(a.r.path(a.s, a.s.PIDFile))
 	}
 	if a.forbidden {
-		a.say(term.Info, "Stopped "+title(a.s)+".")
+		a.announce(term.Info, "Stopped "+title(a.s)+".")
 	}
 	final := dead
 	if a.result != success && a.result != skipped {
@@ -447,9 +451,8 @@ func (a *activity) closeRoom(restarting bool) {
 
 // refused ends a service of which not even a process could be prepared.
 func (a *activity) refused(what string, err error) {
-	var st interface{ ExitStatus() int }
-	if errors.As(err, &st) {
-		a.failing, a.hasFailed = syscall.WaitStatus(st.ExitStatus()<<8), true
+	if e, ok := errors.AsType[*launch.Error](err); ok {
+		a.failing, a.hasFailed = syscall.WaitStatus(e.Status<<8), true
 		a.say(term.Err, err.Error())
 		a.kill(stopTerm, exitCode)
 		return

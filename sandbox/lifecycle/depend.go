@@ -160,7 +160,7 @@ func (r *run) unblocked(m *member) bool {
 		o := r.member(name)
 		if o != nil && o != m && o.job == none && !o.ok || o == nil && slices.Contains(m.u.Requisite, name) {
 			m.job, m.ok = none, false
-			r.say(term.Warning, m.u.Name, "Dependency failed for "+unitTitle(m.u)+".")
+			r.announce(term.Warning, m.u.Name, "Dependency failed for "+unitTitle(m.u)+".")
 			r.loop.later(r.dispatch)
 			return false
 		}

@@ -186,7 +186,7 @@ func (a *activity) end(harder bool) {
 	case a.state == autoRestart:
 		a.calm()
 		a.closeRoom(false)
-		a.say(term.Info, "Stopped "+title(a.s)+".")
+		a.announce(term.Info, "Stopped "+title(a.s)+".")
 		a.enter(dead)
 	case harder && a.state >= stopPost && a.state <= finalTerm:
 		a.kill(finalKill, success)
@@ -194,10 +194,10 @@ func (a *activity) end(harder bool) {
 		a.kill(stopKill, success)
 	case a.state.stopping():
 	case a.state == running || a.state == exited:
-		a.say(term.Info, "Stopping "+title(a.s)+"...")
+		a.announce(term.Info, "Stopping "+title(a.s)+"...")
 		a.stop(success)
 	default:
-		a.say(term.Info, "Stopping "+title(a.s)+"...")
+		a.announce(term.Info, "Stopping "+title(a.s)+"...")
 		a.kill(stopTerm, success)
 	}
 }

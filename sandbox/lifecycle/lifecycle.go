@@ -5,10 +5,9 @@ package lifecycle
 
 import (
 	"errors"
-	"os"
-	"time"
 
 	"ctl/internal/term"
+	"ctl/sandbox/launch"
 	"ctl/sandbox/service"
 )
 
@@ -28,27 +27,10 @@ type Message struct {
 	Text  string
 }
 
-// A Room is where the commands of one activation of a service are started, launch.Room.
+// A Room is where the commands of one activation of a service are started: a launch.Room, but in tests.
 type Room interface {
-	Start(q Request) (*Process, error)
+	Start(q launch.Request) (*launch.Process, error)
 	Close(restarting bool) error
-}
-
-// A Request is about one command.
-type Request struct {
-	Command  service.Command
-	Control  bool // not the main process
-	Env      []string
-	Files    []*os.File // passed from 3 on
-	Names    []string
-	Socket   *os.File // StandardInput=socket
-	Notify   string   // the path of the socket, NOTIFY_SOCKET
-	Watchdog time.Duration
-}
-
-// A Process has been started.
-type Process struct {
-	PID int
 }
 
 // A Set is which units are run.

@@ -57,7 +57,11 @@ func Run(c *Config, set *Set) (Outcome, error) {
 	return r.outcome(), nil
 }
 
-func (r *run) say(level term.Level, unit, text string) {
+// say says something of a unit.
+func (r *run) say(level term.Level, unit, text string) { r.announce(level, unit, unit+": "+text) }
+
+// announce says what has the unit's name in it.
+func (r *run) announce(level term.Level, unit, text string) {
 	if r.c.Say != nil {
 		r.c.Say(Message{level, unit, text})
 	}

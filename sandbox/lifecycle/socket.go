@@ -76,12 +76,12 @@ func (u *socketUnit) begin(done func(ok bool)) {
 		u.r.say(term.Err, u.s.Name, err.Error())
 		u.close()
 		u.fail("resources")
-		u.r.say(term.Err, u.s.Name, "Failed to listen on "+unitTitle(&u.s.Unit)+".")
+		u.r.announce(term.Err, u.s.Name, "Failed to listen on "+unitTitle(&u.s.Unit)+".")
 		done(false)
 		return
 	}
 	u.open = true
-	u.r.say(term.Info, u.s.Name, "Listening on "+unitTitle(&u.s.Unit)+".")
+	u.r.announce(term.Info, u.s.Name, "Listening on "+unitTitle(&u.s.Unit)+".")
 	done(true)
 }
 
@@ -234,7 +234,7 @@ func (u *socketUnit) end() {
 	}
 	u.close()
 	u.open = false
-	u.r.say(term.Info, u.s.Name, "Closed "+unitTitle(&u.s.Unit)+".")
+	u.r.announce(term.Info, u.s.Name, "Closed "+unitTitle(&u.s.Unit)+".")
 	u.r.loop.later(u.r.dispatch)
 }
 

@@ -8,12 +8,13 @@ import (
 	"golang.org/x/sys/unix"
 
 	"ctl/internal/term"
+	"ctl/sandbox/launch"
 	"ctl/sandbox/service"
 )
 
 // spawn starts a command of the service.
-func (a *activity) spawn(c service.Command, main bool) (*Process, error) {
-	q := Request{Command: c, Control: !main}
+func (a *activity) spawn(c service.Command, main bool) (*launch.Process, error) {
+	q := launch.Request{Command: c, Control: !main, NonBlocking: a.s.NonBlocking}
 	q.Env = append(q.Env, "INVOCATION_ID="+a.invocation)
 	if a.s.PIDFile != "" {
 		q.Env = append(q.Env, "PIDFILE="+a.s.PIDFile)
@@ -37,13 +38,20 @@ func (a *activity) spawn(c service.Command, main bool) (*Process, error) {
 		}
 		q.Notify = a.notify.path
 	}
-	if main || a.s.Type == service.Forking && a.state == start {
+	first := main || a.s.Type == service.Forking && a.state == start
+	q.NoRoot = a.s.RootStartOnly && !first
+	q.NoPermissions = a.s.PermissionsOnly && !first
+	q.Terminal = first || a.state == condition || a.state == startPre
+	if first {
 		a.pass(&q)
 		q.Watchdog = a.s.Watchdog
 	}
 	p, err := a.room.Start(q)
 	if err != nil {
 		return nil, err
+	}
+	if p.FD != nil {
+		p.FD.Close() // its end is told by SIGCHLD, until when its PID is nobody else's
 	}
 	a.r.joined(a, p.PID)
 	return p, nil
@@ -61,7 +69,7 @@ func (a *activity) notified(main bool) bool {
 }
 
 // pass gives the main process its sockets and what it has stored.
-func (a *activity) pass(q *Request) {
+func (a *activity) pass(q *launch.Request) {
 	if a.accept != nil {
 		q.Socket = a.accept.file
 		q.Env = append(q.Env, a.accept.env...)
@@ -80,6 +88,7 @@ func (a *activity) pass(q *Request) {
 	for _, s := range a.store {
 		q.Files, q.Names = append(q.Files, s.file), append(q.Names, s.name)
 	}
+	q.Sockets = len(q.Files)
 }
 
 // refuse has a command that could not be started end with the status that the process would have ended with, and returns what stands for its PID.
@@ -87,9 +96,8 @@ func (r *run) refuse(a *activity, err error) int {
 	r.refused--
 	pid := r.refused
 	status := 1
-	var st interface{ ExitStatus() int }
-	if errors.As(err, &st) {
-		status = st.ExitStatus()
+	if e, ok := errors.AsType[*launch.Error](err); ok {
+		status = e.Status
 	}
 	a.say(term.Err, err.Error())
 	r.loop.later(func() { r.childEnded(pid, syscall.WaitStatus(status<<8)) })
@@ -108,7 +116,7 @@ func (a *activity) reloadNow() {
 		a.say(term.Warning, "It cannot be reloaded: it has no ExecReload=.")
 		return
 	}
-	a.say(term.Info, "Reloading "+title(a.s)+"...")
+	a.announce(term.Info, "Reloading "+title(a.s)+"...")
 	a.reloadResult = success
 	if len(a.s.Reload) > 0 {
 		a.commands(reload, a.s.Reload, a.s.TimeoutStart, func(f result) {
@@ -147,9 +155,9 @@ func (a *activity) reloaded() {
 		return
 	}
 	if a.reloadResult == success {
-		a.say(term.Info, "Reloaded "+title(a.s)+".")
+		a.announce(term.Info, "Reloaded "+title(a.s)+".")
 	} else {
-		a.say(term.Err, "Reload failed for "+title(a.s)+".")
+		a.announce(term.Err, "Reload failed for "+title(a.s)+".")
 	}
 	a.told = ready
 	a.run(success)

@@ -113,8 +113,7 @@ func (c *Call) run(args []string) (err error) {
 	if err != nil {
 		return err
 	}
-	_ = units
-	return nil
+	return c.start(units)
 }
 
 // open opens the tree and the index of its units.
@@ -187,9 +186,14 @@ func (c *Call) notStarted(name, why string, status int) error {
 	return exit(status)
 }
 
+// loading is how units are loaded.
+func (c *Call) loading() service.Options {
+	return service.Options{User: c.Opt.scope == user, LookUp: os.LookupEnv}
+}
+
 // add loads a unit.
 func (c *Call) add(s *set, name string) error {
-	o := service.Options{User: c.Opt.scope == user, LookUp: os.LookupEnv}
+	o := c.loading()
 	var u *service.Unit
 	var err error
 	if unit.Type(path.Base(name)) == "socket" {
