@@ -83,6 +83,4 @@ func newSocket() *Socket {
 	return &Socket{Unit: newUnit(), Exec: newExec(), Kill: newKill(), SocketMode: 0o666, DirectoryMode: 0o755}
 }
 
-var resourceSettings = [...]setting{}
 var socketSettings = [...]setting{}
-var removed = [...]string{}

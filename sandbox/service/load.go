@@ -77,7 +77,6 @@ type loader struct {
 	socket    *Socket
 
 	given given
-	fatal bool
 	err   error // ends the loading
 }
 
@@ -140,9 +139,6 @@ func (l *loader) load(name string) error {
 			return err
 		}
 	}
-	if l.fatal {
-		return l.fail("bad-setting", syscall.ENOEXEC)
-	}
 	return nil
 }
 
@@ -175,11 +171,16 @@ func (l *loader) file(read func(string) ([]byte, error), p, shown string) error 
 	if err != nil && l.err == nil {
 		l.err = err
 	}
-	if l.err != nil && main {
-		return l.fail("error", l.err)
-	}
+	stopped := l.err
 	l.err = nil
-	return nil
+	switch {
+	case stopped == nil || !main:
+		return nil
+	case stopped == syscall.ENOEXEC:
+		l.complain(Fatal, "Unit configuration has fatal error, unit will not be started.")
+		return l.fail("bad-setting", stopped)
+	}
+	return l.fail("error", stopped)
 }
 
 // interest tells which sections are this unit's.
@@ -187,7 +188,9 @@ func (l *loader) interest(section string) unit.Interest {
 	switch {
 	case section == "Unit" || section == l.section():
 		return unit.Want
-	case section == "Install" || strings.HasPrefix(section, "X-"):
+	case section == "Install":
+		return unit.Want
+	case strings.HasPrefix(section, "X-"):
 		return unit.Skip
 	}
 	return unit.Unknown
@@ -220,17 +223,30 @@ func (l *line) assign() {
 	}
 	switch {
 	case strings.HasPrefix(l.key, "X-"):
-	case slices.Contains(removed[:], l.key) && l.section != "Unit":
+	case l.removed():
 		l.warn("Support for option " + l.key + "= has been removed and it is ignored")
 	default:
 		l.warn("Unknown key '" + l.key + "' in section [" + l.section + "], ignoring.")
 	}
 }
 
+// removed tells whether the setting is one that systemd had once.
+func (l *line) removed() bool {
+	switch l.section {
+	case "Unit":
+		return l.key == "IgnoreOnSnapshot"
+	case "Install":
+		return false
+	}
+	return slices.Contains(removed[:], l.key) || l.section == "Service" && (l.key == "BusPolicy" || l.key == "SysVStartPriority")
+}
+
 func (l *line) tables() [][]setting {
 	switch l.section {
 	case "Unit":
 		return [][]setting{unitSettings[:]}
+	case "Install":
+		return [][]setting{installSettings[:]}
 	case "Service":
 		return [][]setting{serviceSettings[:], execSettings[:], killSettings[:], resourceSettings[:]}
 	}
@@ -249,15 +265,17 @@ func (l *line) bad(err error) {
 	l.warn("Failed to parse " + l.key + "=" + l.value + ", ignoring: " + sys.Strerror(sys.Errno(err)))
 }
 
-// refuse notes a line with which the unit is not started.
-func (l *line) refuse(text string) {
+// refuse notes a line with which the unit is not started. The rest of its file is not read.
+func (l *line) refuse(text string) { l.abort(text, syscall.ENOEXEC) }
+
+func (l *line) abort(text string, err error) {
 	l.notice(Fatal, text)
-	l.fatal = true
+	l.err = err
 }
 
 // complain notes what is wrong with the unit as a whole.
 func (l *loader) complain(w Weight, text string) {
-	l.unit.Notices = append(l.unit.Notices, Notice{Text: text, Weight: w})
+	l.unit.Notices = append(l.unit.Notices, Notice{Text: l.unit.Name + ": " + text, Weight: w})
 }
 
 // String is the notice as the manager logs it.

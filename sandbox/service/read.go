@@ -152,13 +152,20 @@ func (l *line) list(p *[]string, take func(word string) (string, bool)) {
 const longest = 4096 // of a path and of a text with specifiers
 
 // expand replaces the specifiers in s.
-func (l *line) expand(s string) (string, bool) {
+func (l *line) expand(s string) (string, bool) { return l.expandIn("unit specifiers in '", s, "'") }
+
+// expandBare is expand for settings of which the manager says it without quotes.
+func (l *line) expandBare(s string) (string, bool) { return l.expandIn("unit specifiers in ", s, "") }
+
+func (l *line) expandIn(before, s, after string) (string, bool) {
 	e, err := l.specified(s)
 	if err != nil {
-		l.warn("Failed to resolve unit specifiers in '" + s + "', ignoring: " + sys.Strerror(sys.Errno(err)))
+		l.warn("Failed to resolve " + before + s + after + ", ignoring: " + strerror(err))
 	}
 	return e, err == nil
 }
+
+func strerror(err error) string { return sys.Strerror(sys.Errno(err)) }
 
 func (l *loader) specified(s string) (string, error) { return unit.Expand(s, maxText, l.specifier) }
 
@@ -254,9 +261,9 @@ func (l *line) path(p *string, fatal bool) {
 // unresolved notes a specifier that is none.
 func (l *line) unresolved(s string, err error, fatal bool) {
 	if fatal {
-		l.refuse("Failed to resolve unit specifiers in '" + s + "': " + sys.Strerror(sys.Errno(err)))
+		l.refuse("Failed to resolve unit specifiers in '" + s + "': " + strerror(err))
 	} else {
-		l.warn("Failed to resolve unit specifiers in '" + s + "', ignoring: " + sys.Strerror(sys.Errno(err)))
+		l.warn("Failed to resolve unit specifiers in '" + s + "', ignoring: " + strerror(err))
 	}
 }
 

@@ -11,13 +11,10 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"ctl/internal/sys"
 	"ctl/internal/unit"
 )
 
 // Readers of the settings of processes that are one value.
-
-func strerror(err error) string { return sys.Strerror(sys.Errno(err)) }
 
 func (l *line) workingDirectory() {
 	w := &l.exec.WorkingDirectory
@@ -32,7 +29,12 @@ func (l *line) workingDirectory() {
 	}
 	s, err := l.specified(p)
 	if err != nil {
-		l.unresolved(p, err, !optional)
+		text := "Failed to resolve unit specifiers in working directory path '" + p + "'"
+		if optional {
+			l.warn(text + ", ignoring: " + strerror(err))
+		} else {
+			l.refuse(text + ": " + strerror(err))
+		}
 		return
 	}
 	if s, ok := l.absolute(s, !optional); ok {
@@ -48,18 +50,25 @@ func (l *line) user(p *string) {
 	}
 	if s, ok := l.userName(l.value); ok {
 		*p = s
+		if s == "nobody" && p == &l.exec.User {
+			l.warn("Special user nobody configured, this is not safe!")
+		}
 	}
 }
 
 func (l *line) userName(v string) (string, bool) {
 	s, err := l.specified(v)
 	if err != nil {
-		l.refuse("Failed to resolve unit specifiers in '" + v + "': " + strerror(err))
+		l.refuse("Failed to resolve unit specifiers in " + v + ": " + strerror(err))
 		return "", false
 	}
 	if !validUser(s) {
 		l.refuse("Invalid user/group name or numeric ID: " + s)
 		return "", false
+	}
+	if !strictUser(s) {
+		l.unit.Notices = append(l.unit.Notices, Notice{Section: l.section, Setting: l.key,
+			Text: "Accepting user/group name '" + s + "', which does not match strict user/group name rules."})
 	}
 	return s, true
 }
@@ -85,6 +94,12 @@ func validUser(s string) bool {
 	return true
 }
 
+// strictUser tells whether s is a number, or a name that every program takes for one.
+func strictUser(s string) bool {
+	const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_"
+	return strings.Trim(s, "0123456789") == "" || strings.Contains(letters, s[:1]) && strings.Trim(s, letters+"0123456789-") == "" && len(s) <= 31
+}
+
 func cleanUTF8(s string) bool { return strings.ToValidUTF8(s, "") == s }
 
 func (l *line) groups() {
@@ -92,9 +107,9 @@ func (l *line) groups() {
 		l.exec.SupplementaryGroups = nil
 		return
 	}
-	words, _ := l.split(unit.Unquote)
+	words, _ := unit.Words(l.value, 0)
 	for _, w := range words {
-		if s, ok := l.userName(w); ok {
+		if s, ok := l.userName(strings.Clone(w)); ok {
 			l.exec.SupplementaryGroups = append(l.exec.SupplementaryGroups, s)
 		} else {
 			return
@@ -244,13 +259,13 @@ func (l *line) numberSet(have []int) (set []int, ok bool) {
 		switch {
 		case errA != nil || errB != nil:
 			l.warn("Failed to parse CPU range, ignoring assignment: " + w)
-			return nil, false
+			continue
 		case a > b:
-			l.warn("Range '" + w + "' is invalid, " + strconv.FormatUint(a, 10) + " > " + strconv.FormatUint(b, 10) + ", ignoring.")
+			l.warn("Invalid CPU range (" + strconv.FormatUint(a, 10) + " > " + strconv.FormatUint(b, 10) + "), ignoring assignment: " + w)
 			continue
 		case b >= 8192:
-			l.warn("CPU range " + w + " is too large, ignoring assignment.")
-			return nil, false
+			l.warn("Failed to set CPU(s), ignoring assignment: " + w)
+			continue
 		}
 		for ; a <= b; a++ {
 			if !slices.Contains(set, int(a)) {
@@ -377,25 +392,20 @@ func (l *line) protectHostname() {
 	switch {
 	case isBool && b:
 		kind = "yes"
-	case isBool:
+	case isBool && !named:
 		kind = "no"
 	case kind != "private":
 		l.warn("Failed to parse " + l.key + "=" + l.value + ", ignoring.")
 		return
 	}
 	if named {
-		if kind == "no" {
-			l.warn("Hostname cannot be specified when disabling " + l.key + "=, ignoring hostname: " + name)
-			name = ""
-		} else {
-			s, ok := l.expand(name)
-			if !ok {
-				return
-			}
-			if name = s; !unit.Hostname(name) {
-				l.warn("Invalid hostname is specified to " + l.key + "=, ignoring: " + name)
-				return
-			}
+		s, ok := l.expand(name)
+		if !ok {
+			return
+		}
+		if name = s; !unit.Hostname(name) {
+			l.warn("Invalid hostname is specified to " + l.key + "=, ignoring: " + name)
+			return
 		}
 	}
 	l.exec.ProtectHostname, l.exec.Hostname = kind, name
@@ -434,7 +444,7 @@ func (l *line) limit(number int) {
 	}
 	switch {
 	case err == nil && s > h:
-		l.warn("Invalid resource value (" + l.value + "), ignoring.") // the soft one above the hard one
+		l.warn("Soft resource limit chosen higher than hard limit, ignoring: " + l.value)
 	case err != nil:
 		l.bad(err)
 	default:
@@ -548,7 +558,7 @@ func (l *line) stream(stream string, kinds ...string) (Stdio, bool) {
 	switch {
 	case kind == "fd" && ok:
 		if !validFDName(s) {
-			l.warn("Invalid fd name, ignoring: " + s)
+			l.warn("Invalid file descriptor name, ignoring: " + s)
 			return before, true
 		}
 		return Stdio{Kind: "fd", Name: s}, true

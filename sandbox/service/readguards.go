@@ -24,15 +24,11 @@ func (l *line) capabilities() (set uint64, invert bool) {
 		} else if !strings.HasPrefix(strings.ToLower(w), "cap_") {
 			i = -1
 		}
-		if i < 0 {
-			l.warn("Failed to parse capability \"" + w + "\", ignoring.")
-			continue
+		if i >= 0 { // others are passed over in silence
+			set |= 1 << i
 		}
-		set |= 1 << i
 	}
-	if err != nil {
-		l.invalidSyntax()
-	}
+	_ = err
 	return set, invert
 }
 
@@ -179,7 +175,7 @@ func (l *line) addressFamilies() {
 		*p = &Families{Deny: invert}
 	}
 	f := *p
-	words, err := unit.Words(rest, unit.Unquote)
+	words, _ := unit.Words(rest, 0)
 	for _, w := range words {
 		if f.Set.Assign(invert, []string{w}) != nil {
 			l.warn("Failed to parse address family, ignoring: " + w)
@@ -190,9 +186,6 @@ func (l *line) addressFamilies() {
 		if invert == f.Deny {
 			f.Names = append(f.Names, w)
 		}
-	}
-	if err != nil {
-		l.invalidSyntax()
 	}
 }
 
@@ -229,7 +222,11 @@ func (l *line) errorNumber() {
 		return
 	}
 	a, ok := seccomp.ParseAction(l.value)
-	if !ok || l.value == "0" {
+	if ok && a&unix.SECCOMP_RET_DATA == 0 {
+		l.warn("Invalid error number, ignoring: " + l.value)
+		return
+	}
+	if !ok {
 		l.warn("Failed to parse error number, ignoring: " + l.value)
 		return
 	}

@@ -17,10 +17,8 @@ func (l *line) environment() {
 	}
 	words, err := unit.CWords(l.value)
 	for _, w := range words {
-		s, errS := l.specified(w)
-		switch {
-		case errS != nil:
-			l.warn("Failed to resolve unit specifiers in '" + w + "', ignoring: " + strerror(errS))
+		switch s, ok := l.expandIn("specifiers in ", w, ""); {
+		case !ok:
 		case !variable(s):
 			l.warn("Invalid environment assignment, ignoring: " + s)
 		default:
@@ -85,14 +83,24 @@ func (l *line) environmentFile() {
 }
 
 func (l *line) passEnvironment() {
-	l.list(&l.exec.PassEnvironment, func(w string) (string, bool) {
-		s, ok := l.expand(w)
-		if ok && !VariableName(s) {
+	if l.value == "" {
+		l.exec.PassEnvironment = nil
+		return
+	}
+	words, err := unit.Words(l.value, unit.Unquote)
+	for _, w := range words {
+		s, ok := l.expandIn("specifiers in ", w, "")
+		switch {
+		case !ok:
+		case !VariableName(s):
 			l.warn("Invalid environment name for PassEnvironment, ignoring: " + s)
-			return "", false
+		default:
+			l.exec.PassEnvironment = append(l.exec.PassEnvironment, strings.Clone(s))
 		}
-		return s, ok
-	})
+	}
+	if err != nil {
+		l.warn("Trailing garbage in PassEnvironment, ignoring: " + l.value)
+	}
 }
 
 func (l *line) unsetEnvironment() {
@@ -102,7 +110,7 @@ func (l *line) unsetEnvironment() {
 	}
 	words, err := unit.CWords(l.value)
 	for _, w := range words {
-		if s, ok := l.expand(w); !ok {
+		if s, ok := l.expandBare(w); !ok {
 			continue
 		} else if !variable(s) && !VariableName(s) {
 			l.warn("Invalid environment name or assignment UnsetEnvironment, ignoring: " + s)
@@ -142,7 +150,7 @@ func (l *line) pathEntries(p *[]PathEntry) {
 	for _, w := range words {
 		s, errS := l.specified(w)
 		if errS != nil {
-			l.warn("Failed to resolve unit specifiers in '" + w + "', ignoring: " + strerror(errS))
+			l.warn("Failed to resolve unit specifiers in " + w + ": " + strerror(errS))
 			continue
 		}
 		var e PathEntry
@@ -154,7 +162,7 @@ func (l *line) pathEntries(p *[]PathEntry) {
 		}
 	}
 	if err != nil {
-		l.invalidSyntax()
+		l.warn("Failed to extract first word, ignoring: " + l.value)
 	}
 }
 
@@ -166,8 +174,9 @@ func (l *line) paths(p *[]string) {
 	}
 	words, _ := l.words()
 	for _, w := range words {
-		s, ok := l.expand(w)
-		if !ok {
+		s, err := l.specified(w)
+		if err != nil {
+			l.warn("Failed to resolve unit specifiers in " + w + ": " + strerror(err))
 			continue
 		}
 		s, optional := strings.CutPrefix(s, "-")
@@ -189,7 +198,7 @@ func (l *line) images(p *[]string) {
 	words, _ := l.split(unit.Unquote | unit.RetainEscape)
 	for _, w := range words {
 		source, rest, _ := strings.Cut(w, ":")
-		s, ok := l.expand(source)
+		s, ok := l.expandIn("unit specifiers in \"", source, "\"")
 		if !ok {
 			continue
 		}
@@ -227,7 +236,7 @@ func (l *line) binds(readOnly bool) {
 		}
 	}
 	if err != nil {
-		l.invalidSyntax()
+		l.warn("Failed to parse " + l.key + ", ignoring: " + l.value)
 	}
 }
 
@@ -237,7 +246,7 @@ func (l *line) bind(w string) (b Bind, ok bool) {
 		l.warn("Too many parameters in " + l.key + "=, ignoring: " + w)
 		return b, false
 	}
-	source, ok := l.expand(parts[0])
+	source, ok := l.expandIn("unit specifiers in \"", parts[0], "\"")
 	if !ok {
 		return b, false
 	}
@@ -246,8 +255,8 @@ func (l *line) bind(w string) (b Bind, ok bool) {
 		return b, false
 	}
 	b.Target = b.Source
-	if len(parts) > 1 && parts[1] != "" {
-		target, ok := l.expand(parts[1])
+	if len(parts) > 1 {
+		target, ok := l.expandIn("unit specifiers in \"", parts[1], "\"")
 		if !ok {
 			return b, false
 		}
@@ -295,7 +304,7 @@ func (l *line) temporary() {
 	words, err := unit.Words(l.value, unit.Unquote)
 	for _, w := range words {
 		p, options, _ := strings.Cut(w, ":")
-		s, ok := l.expand(p)
+		s, ok := l.expandBare(p)
 		if !ok {
 			continue
 		}
@@ -334,7 +343,7 @@ func (l *line) rootOptions() {
 			l.warn("Invalid partition name " + partition + ", ignoring")
 			continue
 		}
-		if s, ok := l.expand(options); ok {
+		if s, ok := l.expandBare(options); ok {
 			l.exec.RootOptions = append(l.exec.RootOptions, [2]string{partition, s})
 		}
 	}
@@ -359,7 +368,7 @@ func (l *line) directories(kind DirectoryKind) {
 		l.directory(kind, d, w)
 	}
 	if err != nil {
-		l.invalidSyntax()
+		l.warn("Invalid syntax " + l.key + "=" + l.value + ", ignoring: " + strerror(err))
 	}
 }
 

@@ -43,7 +43,7 @@ func (l *line) pidFile() {
 	}
 	s, err := l.specified(l.value)
 	if err != nil {
-		l.unresolved(l.value, err, true)
+		l.unresolved(l.value, err, false)
 		return
 	}
 	runtime := l.directorySpecifier('t')
@@ -51,8 +51,7 @@ func (l *line) pidFile() {
 		s = runtime + "/" + s
 	}
 	if s, ok := l.absolute(s, false); !ok {
-		l.fatal = true
-		l.unit.Notices[len(l.unit.Notices)-1].Weight = Fatal
+		l.err = syscall.ENOEXEC
 	} else if below, ok := strings.CutPrefix(s, "/var/run/"); ok {
 		*p = "/run/" + below
 		l.warn("PIDFile= references a path below legacy directory /var/run/, updating " + l.value + " → " + *p + "; please update the unit file accordingly.")
@@ -122,7 +121,7 @@ func (l *line) exitSet(p *ExitSet) {
 		*p = ExitSet{}
 		return
 	}
-	words, err := unit.Words(l.value, unit.Unquote)
+	words, _ := unit.Words(l.value, 0)
 	for _, w := range words {
 		n, errN := strconv.Atoi(w)
 		code := unit.StatusNumber(w)
@@ -137,13 +136,10 @@ func (l *line) exitSet(p *ExitSet) {
 			l.warn("Failed to parse value, ignoring: " + w)
 		}
 	}
-	if err != nil {
-		l.invalidSyntax()
-	}
 }
 
 func (l *line) busName() {
-	s, ok := l.expand(l.value)
+	s, ok := l.expandBare(l.value)
 	switch {
 	case !ok:
 	case !validBusName(s):
@@ -172,9 +168,9 @@ func (l *line) storePreserve() {
 }
 
 func (l *line) sockets() {
-	words, _ := l.words()
+	words, _ := unit.Words(l.value, 0)
 	for _, w := range words {
-		s, ok := l.expand(w)
+		s, ok := l.expand(strings.Clone(w))
 		switch {
 		case !ok:
 		case unit.Type(s) != "socket":

@@ -113,31 +113,9 @@ func (l *line) quota() {
 		return
 	}
 	_, err := unit.Size(l.value, 1024)
-	if _, ok := percent(l.value); !ok && err != nil {
+	if !share(l.value) && err != nil {
 		l.warn("Failed to parse disk quota value, ignoring: " + l.value)
 	}
-}
-
-// percent reads a number with "%", or one with "‰" or "‱", in hundredths of a percent.
-func percent(s string) (uint64, bool) {
-	for _, sign := range [...]struct {
-		text  string
-		scale uint64
-	}{{"%", 100}, {"‰", 10}, {"‱", 1}} {
-		if n, ok := strings.CutSuffix(s, sign.text); ok {
-			whole, fraction, dot := strings.Cut(n, ".")
-			v, err := unit.Unsigned(whole, 32)
-			if err != nil || dot && (fraction == "" || strings.Trim(fraction, "0123456789") != "") {
-				return 0, false
-			}
-			v *= sign.scale
-			for i, each := 0, sign.scale/10; i < len(fraction) && each > 0; i, each = i+1, each/10 {
-				v += uint64(fraction[i]-'0') * each
-			}
-			return v, v <= 10000
-		}
-	}
-	return 0, false
 }
 
 func (l *line) imagePolicy() {

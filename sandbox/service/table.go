@@ -64,6 +64,15 @@ var unitSettings = [...]setting{
 	{"CollectMode", func(l *line) { l.word(&l.unit.CollectMode, "inactive", "inactive-or-failed") }, Note},
 }
 
+// installSettings are those of section [Install], which are for systemctl enable.
+var installSettings = [...]setting{{"Alias", nil, Note}, {"WantedBy", nil, Note}, {"RequiredBy", nil, Note}, {"UpheldBy", nil, Note},
+	{"Also", nil, Note}, {"DefaultInstance", nil, Note}}
+
+// removed are settings that systemd had once.
+var removed = [...]string{"BlockIOAccounting", "BlockIODeviceWeight", "BlockIOReadBandwidth", "BlockIOWeight", "BlockIOWriteBandwidth",
+	"CPUAccounting", "CPUShares", "Capabilities", "DefaultMemoryLow", "DefaultMemoryMin", "DefaultStartupMemoryLow", "MemoryLimit",
+	"NetClass", "StartupBlockIOWeight", "StartupCPUShares"}
+
 // serviceSettings are those of section [Service] that only services have, systemd.service(5).
 var serviceSettings = [...]setting{
 	{"PIDFile", (*line).pidFile, Note},
