@@ -19,10 +19,14 @@ var adoptions = [...]adoption{
 	{givenStart, "", func(to, from *Settings) { to.start, to.parameters = from.start, from.parameters }},
 	{givenEphemeral, "Ignoring ephemeral setting, file %p is not trusted.", func(to, from *Settings) { to.ephemeral = from.ephemeral }},
 	{givenPivotRoot, "", func(to, from *Settings) { to.pivotRoot = from.pivotRoot }},
+	{givenDirectory, "", func(to, from *Settings) { to.directory = from.directory }},
 	{givenHardened, "", func(to, from *Settings) { to.hardened = to.hardened || from.hardened }},
 	{givenChdir, "", func(to, from *Settings) { to.chdir = from.chdir }},
 	{givenEnv, "", func(to, from *Settings) { to.setenv = from.setenv }},
-	{givenUser, "", func(to, from *Settings) { to.user, to.noUser = from.user, false }},
+	{givenUser, "", func(to, from *Settings) {
+		to.user, to.noUser = from.user, false
+		to.uid, to.gid, to.groups = from.uid, from.gid, from.groups
+	}},
 	{givenKillSignal, "", func(to, from *Settings) { to.killSignal = from.killSignal }},
 	{givenPersonality, "", func(to, from *Settings) { to.personality = from.personality }},
 	{givenMachineID, "Ignoring MachineID= setting, file %p is not trusted.", func(to, from *Settings) { to.uuid = from.uuid }},
@@ -80,7 +84,7 @@ func (c *Call) adopt(from *Settings, file string, trusted bool) {
 				if len(from.allowCalls) > 0 && !trusted {
 					ignore("Ignoring SystemCallFilter= settings, file %p is not trusted.")
 				} else {
-					to.allowCalls, to.denyCalls = from.allowCalls, from.denyCalls
+					to.allowCalls, to.denyCalls, to.seccomp = from.allowCalls, from.denyCalls, from.seccomp
 				}
 			}
 		case givenFamilies:
@@ -95,6 +99,14 @@ func (c *Call) adopt(from *Settings, file string, trusted bool) {
 			}
 		}
 	}
+	// Options cannot say these, or have said them.
+	to.consoleSize, to.devices, to.resources, to.namespaces = from.consoleSize, from.devices, from.resources, from.namespaces
+	if to.console == "" {
+		to.console = from.console
+	}
+	if to.slice == "" {
+		to.slice = from.slice
+	}
 }
 
 // adoptCapabilities takes over capabilities, which add to each other wherever they are named; any file may take them away.
@@ -106,6 +118,7 @@ func (c *Call) adoptCapabilities(from *Settings, masked given, trusted bool, ign
 	to.drop |= from.drop
 	if trusted {
 		to.retain |= from.retain
+		to.capabilities = from.capabilities
 		to.ambient |= from.ambient
 		return
 	}

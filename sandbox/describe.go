@@ -50,7 +50,8 @@ func (c *Call) describe(dir string) (*container.Container, error) {
 	d := &container.Container{
 		Tree: dir, ReadOnly: o.readOnly, Volatile: o.volatile, PivotRoot: o.pivotRoot,
 		Mounts: slices.Clone(o.mounts), ResolvConf: o.resolvConf, Timezone: o.timezone, Creds: o.credentials,
-		Namespace: container.Namespaces{PID: !o.shareSystem && !c.shared("PID"), IPC: !o.shareSystem && !c.shared("IPC"), UTS: !o.shareSystem && !c.shared("UTS"), Cgroup: ownCgroups(), Network: o.privateNetwork && o.networkPath == ""},
+		Nodes: o.devices, Namespace: container.Namespaces{PID: !c.shared("PID"), IPC: !c.shared("IPC"), UTS: !c.shared("UTS"), Cgroup: c.ownCgroups(),
+			Network: o.privateNetwork && o.networkPath == "", Queues: o.namespaces != nil},
 	}
 	if !o.dryRun {
 		if err := c.temporaries(d.Mounts); err != nil {
@@ -92,7 +93,9 @@ func (c *Call) describe(dir string) (*container.Container, error) {
 	if o.noUser {
 		return nil, cli.Usage("Failed to resolve user .")
 	}
-	if o.user != "" && o.user != "root" && o.user != "0" {
+	if o.uid != noID {
+		d.User = &container.User{UID: o.uid, GID: o.gid, Groups: o.groups}
+	} else if o.user != "" && o.user != "root" && o.user != "0" {
 		if d.User, err = lookUpUser(t, o.user); err != nil {
 			return nil, err
 		}
@@ -104,8 +107,11 @@ func (c *Call) describe(dir string) (*container.Container, error) {
 	return d, nil
 }
 
-// shared tells whether the environment says that a namespace is not to be made.
+// shared tells whether an option, the environment or a bundle says that a namespace is not to be made.
 func (c *Call) shared(name string) bool {
+	if c.Opt.shareSystem || c.Opt.namespaces != nil && !slices.Contains(c.Opt.namespaces, strings.ToLower(name)) {
+		return true
+	}
 	for _, v := range []string{"SYSTEMD_NSPAWN_SHARE_NS_" + name, "SYSTEMD_NSPAWN_SHARE_SYSTEM"} {
 		if b, ok := unit.Boolean(os.Getenv(v)); ok && b {
 			return true
@@ -115,8 +121,11 @@ func (c *Call) shared(name string) bool {
 }
 
 // ownCgroups tells whether the container is to see the cgroups from its own down only.
-func ownCgroups() bool {
+func (c *Call) ownCgroups() bool {
 	b, ok := unit.Boolean(os.Getenv("SYSTEMD_NSPAWN_USE_CGNS"))
+	if !ok && c.Opt.namespaces != nil {
+		return slices.Contains(c.Opt.namespaces, "cgroup")
+	}
 	return b || !ok
 }
 
@@ -160,6 +169,9 @@ func (c *Call) limits(d *container.Container) error {
 		return cli.Usage("AmbientCapability= setting is not fully covered by Capability= setting.")
 	}
 	l.Capabilities, l.Ambient, l.NoNewPrivileges, l.Hardened = keep, o.ambient, o.noNewPrivileges || o.hardened, o.hardened
+	if o.capabilities != nil {
+		o.capabilities.limit(l, d.User == nil || d.User.UID == 0)
+	}
 	l.OOMScoreAdjust, l.Affinity, l.Personality = o.oomScoreAdjust, o.affinity, personalityOf(o.personality)
 	l.Rlimits = o.rlimits
 	for i, r := range defaultLimits() {
@@ -167,10 +179,15 @@ func (c *Call) limits(d *container.Container) error {
 			l.Rlimits[i] = r
 		}
 	}
+	for _, n := range rlimitNames {
+		if r := o.rlimits[n.number]; r != nil && r.Cur > r.Max {
+			return cli.Usage("Failed to apply resource limit RLIMIT_" + n.name + ": " + strerror(unix.EINVAL))
+		}
+	}
 	if on, ok := unit.Boolean(os.Getenv("SYSTEMD_SECCOMP")); ok && !on && !o.hardened {
 		return nil
 	}
-	p, unknown := seccomp.Container(keep, o.allowCalls, o.denyCalls)
+	p, unknown := c.policy(keep)
 	for _, u := range unknown {
 		for _, abi := range seccomp.Local() {
 			if !c.warned {
@@ -193,7 +210,9 @@ func (c *Call) limits(d *container.Container) error {
 	} else if o.console == "pipe" && (isTerminal(os.Stdin) || isTerminal(os.Stdout) || isTerminal(os.Stderr)) {
 		p.NoTyping()
 	}
-	l.Filters = [][]unix.SockFilter{p.Program()}
+	if code := p.Program(); code != nil { // a bundle may allow all
+		l.Filters = [][]unix.SockFilter{code}
+	}
 	return nil
 }
 
@@ -227,7 +246,11 @@ func defaultLimits() [16]*unix.Rlimit {
 func (c *Call) process(d *container.Container, t *tree.Tree) {
 	o, p := &c.Opt, &d.Process
 	home, shell, name := "/root", "/bin/bash", "root"
-	if d.User != nil {
+	if o.uid != noID { // who it is, nobody has said
+		if o.uid != 0 {
+			home, name = "", ""
+		}
+	} else if d.User != nil {
 		home, name = d.User.Home, d.User.Name
 		if d.User.Shell != "" {
 			shell = d.User.Shell
@@ -272,8 +295,10 @@ func (c *Call) process(d *container.Container, t *tree.Tree) {
 			env = append(env, v+"="+x)
 		}
 	}
-	env = append(env, "HOME="+home, "USER="+name, "LOGNAME="+name, "container_uuid="+unit.UUID(d.Identity.UUID),
-		"NOTIFY_SOCKET=/run/host/notify")
+	if home != "" {
+		env = append(env, "HOME="+home, "USER="+name, "LOGNAME="+name)
+	}
+	env = append(env, "container_uuid="+unit.UUID(d.Identity.UUID), "NOTIFY_SOCKET=/run/host/notify")
 	if len(d.Creds) > 0 {
 		env = append(env, "CREDENTIALS_DIRECTORY=/run/host/credentials")
 	}

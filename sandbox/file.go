@@ -106,7 +106,7 @@ const longestFile = 16 << 20
 
 // loadFile takes over the settings of the machine's .nspawn file.
 func (c *Call) loadFile() error {
-	if c.Opt.file == fileNo {
+	if c.Opt.file == fileNo || c.Opt.ociBundle != "" {
 		return nil
 	}
 	name := c.Opt.machine + ".nspawn"

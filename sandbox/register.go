@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -38,7 +39,7 @@ func (c *Call) register(d *container.Container) (*registration, error) {
 	if o.keepUnit && o.register == no {
 		return r, nil
 	}
-	settings := !o.keepUnit && (o.slice != "" || len(o.properties) > 0)
+	settings := !o.keepUnit && (o.slice != "" || len(o.properties)+len(o.resources) > 0)
 	asked := o.register == yes || settings && o.register != no
 	if !asked && !managed() {
 		if settings { // programs that do without a manager give them all the same
@@ -187,7 +188,7 @@ func (r *registration) properties(pid int, controller string) ([]manager.Assignm
 		l = append(l, manager.Assignment{Name: "CoredumpReceive", Value: true})
 	}
 	more, err := assign.Read(o.machine+".scope", o.properties, r.c.say)
-	return append(l, more...), err
+	return slices.Concat(l, more, o.resources), err
 }
 
 // close makes the container unknown again.

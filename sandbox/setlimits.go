@@ -40,7 +40,7 @@ func (c *Call) capabilities(v string) (uint64, error) {
 			set = allOfThem
 			continue
 		}
-		n := slices.Index(capabilityNames[:], strings.ToLower(w))
+		n := capability(w)
 		if n < 0 {
 			var err error
 			if n, err = strconv.Atoi(w); err != nil || n < 0 || n > 62 {
@@ -51,6 +51,9 @@ func (c *Call) capabilities(v string) (uint64, error) {
 	}
 	return set, nil
 }
+
+// capability is the number of a capability, -1 if there is none of that name.
+func capability(name string) int { return slices.Index(capabilityNames[:], strings.ToLower(name)) }
 
 func setCapability(c *Call, v string) error {
 	set, err := c.capabilities(v)

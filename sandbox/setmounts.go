@@ -68,28 +68,33 @@ func bindMount(v string, readOnly bool) (container.Custom, error) {
 		return m, unix.EINVAL
 	}
 	if len(l) > 2 {
-		for o := range strings.SplitSeq(strings.Join(l[2:], ":"), ",") {
-			switch o {
-			case "":
-			case "rbind":
-				m.Shallow = false
-			case "norbind":
-				m.Shallow = true
-			case "idmap":
-				m.Map = container.MapAll
-			case "noidmap":
-				m.Map = container.NoMap
-			case "rootidmap":
-				m.Map = container.MapRoot
-			case "owneridmap":
-				m.Map = container.MapOwner
-			default:
-				m.Options = o // which it does not have; that is found out where it is mounted
-			}
-		}
+		bindOptions(&m, strings.Join(l[2:], ":"))
 	}
 	m.Target = path.Clean(m.Target)
 	return m, nil
+}
+
+// bindOptions takes the options of a bind mount.
+func bindOptions(m *container.Custom, options string) {
+	for o := range strings.SplitSeq(options, ",") {
+		switch o {
+		case "":
+		case "rbind":
+			m.Shallow = false
+		case "norbind":
+			m.Shallow = true
+		case "idmap":
+			m.Map = container.MapAll
+		case "noidmap":
+			m.Map = container.NoMap
+		case "rootidmap":
+			m.Map = container.MapRoot
+		case "owneridmap":
+			m.Map = container.MapOwner
+		default:
+			m.Options = o // which it does not have; that is found out where it is mounted
+		}
+	}
 }
 
 func setTmpfs(c *Call, v string) error {

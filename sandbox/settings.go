@@ -77,7 +77,8 @@ type Settings struct {
 	forwardLimits     bool
 	ociBundle         string
 	mountLabel        string
-	ports             []string // PROTOCOL:HOST:CONTAINER
+	bundleSettings
+	ports []string // PROTOCOL:HOST:CONTAINER
 	networkSettings
 }
 
@@ -184,5 +185,6 @@ const (
 )
 
 func defaults() Settings {
-	return Settings{usersRange: 0x10000, linkJournal: "auto", linkJournalTry: true, killSignal: 0}
+	return Settings{usersRange: 0x10000, linkJournal: "auto", linkJournalTry: true, killSignal: 0,
+		bundleSettings: bundleSettings{uid: noID, gid: noID}}
 }

@@ -39,12 +39,6 @@ func (c *Call) spawn() error {
 	if o.forwardLimits && o.forwardJournal == "" {
 		return cli.Usage("--forward-journal-max-use=/--forward-journal-keep-free=/--forward-journal-max-file-size=/--forward-journal-max-files= require --forward-journal=.")
 	}
-	if o.ociBundle != "" {
-		if _, err := os.Stat(o.ociBundle + "/config.json"); err != nil {
-			return fmt.Errorf("Failed to parse '%s/config.json': %w", o.ociBundle, errno(err))
-		}
-		return errLater
-	}
 	if err := c.readEnvironment(); err != nil {
 		return err
 	}
@@ -56,6 +50,11 @@ func (c *Call) spawn() error {
 	}
 	if os.Geteuid() != 0 || o.userScope {
 		return c.needsManager()
+	}
+	if !o.cleanup {
+		if err := c.loadBundle(); err != nil {
+			return err
+		}
 	}
 	if err := c.findTree(); err != nil {
 		return err

@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"ctl/internal/cli"
 	"ctl/internal/sys"
 	"ctl/internal/term"
 	"ctl/sandbox/console"
@@ -65,10 +66,10 @@ func (c *Call) runOnce(p *prepared, restarted bool) (again bool, err error) {
 		for _, w := range r.Warnings {
 			c.say(term.Warning, w)
 		}
-		if !o.quiet && d.Users == nil && d.Limit.Capabilities&^container.Capabilities() != 0 && o.retain != allOfThem {
-			c.say(term.Warning, "Some capabilities will not be set because they are not in the current bounding set.")
+		err := c.checkCapabilities(d)
+		if err == nil {
+			err = network.give(r.PID)
 		}
-		err := network.give(r.PID)
 		if err == nil {
 			err = managers.add(r, d, network.interfaces(), restarted)
 		}
@@ -106,6 +107,22 @@ func (c *Call) runOnce(p *prepared, restarted bool) (again bool, err error) {
 		_, _ = con.Run(over)
 	}
 	return again, err
+}
+
+// checkCapabilities says that there are not all capabilities that are to be kept. A bundle, which lists them all, is refused then.
+func (c *Call) checkCapabilities(d *container.Container) error {
+	o, all := &c.Opt, d.Limit.Capabilities
+	if o.capabilities != nil {
+		all |= o.capabilities.all()
+	}
+	switch {
+	case d.Users != nil || all&^container.Capabilities() == 0:
+	case o.capabilities != nil:
+		return cli.Usage("Cannot set capabilities that are not in the current bounding set.")
+	case !o.quiet && o.retain != allOfThem:
+		c.say(term.Warning, "Some capabilities will not be set because they are not in the current bounding set.")
+	}
+	return nil
 }
 
 // decide makes of what was asked for all that a container started from p is.
@@ -280,7 +297,7 @@ func (c *Call) consoleLook() (*console.Context, console.Look) {
 
 func (c *Call) openConsole(r *container.Running, look console.Look) (*console.Console, error) {
 	mode, _ := console.ParseMode(c.Opt.console, c.interactive)
-	con, err := console.Open(console.Config{Mode: mode, Master: r.Console, In: os.Stdin, Out: os.Stdout, Getenv: os.Getenv, Look: look,
+	con, err := console.Open(console.Config{Mode: mode, Master: r.Console, In: os.Stdin, Out: os.Stdout, Getenv: os.Getenv, Look: look, Size: c.Opt.consoleSize,
 		Hotkey: func(letter byte) {
 			switch letter { // as systemd(1) understands them
 			case 'r':

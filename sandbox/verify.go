@@ -69,7 +69,7 @@ func (c *Call) verify() error {
 	if o.users == usersPick && !o.ownershipGiven {
 		o.ownership = ownedAuto
 	}
-	shared := o.shareSystem || c.shared("PID") || c.shared("UTS")
+	shared := c.shared("PID") || c.shared("UTS")
 	writable := os.Getenv("SYSTEMD_NSPAWN_API_VFS_WRITABLE")
 	everything, _ := unit.Boolean(writable)
 	namespaced := o.users != usersNo && o.users != usersUnset

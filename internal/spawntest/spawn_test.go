@@ -33,6 +33,7 @@ func TestMain(m *testing.M) {
 // Indented below it stands what belongs to the case:
 //
 //	setup SCRIPT       is run before, in the directory that has the tree t
+//	bundle PATCH       the directory b is an OCI bundle of the tree, changed by a patch (probe)
 //	env NAME=VALUE     in the environment of the program
 //	tty                it runs on a terminal
 //	stdin pipe|closed|=TEXT
@@ -151,6 +152,8 @@ func parse(text string) ([]*spawnCase, error) {
 		switch word {
 		case "setup":
 			c.call.Setup += rest + "\n"
+		case "bundle":
+			c.call.Setup += "probe bundle b '" + rest + "'\n"
 		case "env":
 			c.call.Env = append(c.call.Env, rest)
 		case "tty":
@@ -245,7 +248,8 @@ var volatile = [...]struct {
 	{regexp.MustCompile(`(run /run/host/(?:container-manager|container-uuid|inaccessible\S*): \d+ )(?:65534:65534|0:0)`), "${1}"}, // deviation 58
 	{regexp.MustCompile(`try user keyring: (OK|EPERM)`), "try user keyring"},                                                      // the caller's keys are not the container's
 	{regexp.MustCompile(`→ (/tmp/nspawn-root-RANDOM|/var/lib/machines/t)/var/log/journal`), "→ TREE/var/log/journal"},
-	{regexp.MustCompile(`(?m)^etc /work: .*\n`), ""}, // the machine's
+	{regexp.MustCompile(`(?m)^etc /work: .*\n`), ""},                                       // the machine's
+	{regexp.MustCompile(`(?m)^(mounts /sys/fs/cgroup: on )\? (root / ro)`), "${1}/sys $2"}, // of mounts that are listed in the order in which they are made
 	// Messages about the tree name paths in it, deviation 53 (and temporary).
 	{regexp.MustCompile(`(?m)^Failed to copy \S+ to \S*/etc/resolv\.conf`), "Failed to copy"},
 	{regexp.MustCompile(`(?m)^Failed to remove '?\S*?/etc/(\S+?)'?,`), "Failed to remove $1,"},

@@ -60,6 +60,7 @@ type Config struct {
 	In, Out *os.File
 	Getenv  func(string) string // for $LINES and $COLUMNS
 	Look    Look
+	Size    [2]uint16 // lines and columns, if they are not to be the caller's
 	// Hotkey is called when ^] was typed twice within a second, then a small letter. It may be nil.
 	Hotkey func(letter byte)
 }

@@ -53,7 +53,9 @@ func (c *Console) Run(ended <-chan struct{}) (Reason, error) {
 	resized := make(chan os.Signal, 1)
 	signal.Notify(resized, unix.SIGWINCH)
 	defer signal.Stop(resized)
-	c.resize(false)
+	if c.cfg.Size[0] == 0 {
+		c.resize(false)
+	}
 	watch.Go(func() {
 		for {
 			select {

@@ -53,6 +53,10 @@ func sameFile(a, b *os.File) bool {
 // resize gives the pseudo terminal the size of the caller's. If that is none, it gets what $LINES and $COLUMNS say at
 // first and is left alone later.
 func (c *Console) resize(first bool) {
+	if s := c.cfg.Size; first && s[0] > 0 {
+		_ = unix.IoctlSetWinsize(c.master.fd, unix.TIOCSWINSZ, &unix.Winsize{Row: s[0], Col: s[1]})
+		return
+	}
 	size, err := unix.IoctlGetWinsize(int(c.cfg.Out.Fd()), unix.TIOCGWINSZ)
 	if err != nil {
 		if !first {

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"ctl/internal/sys"
 	"ctl/internal/tree"
 	"ctl/sandbox/mount"
 )
@@ -17,10 +18,11 @@ import (
 // its own; what it does the host does not see.
 type builder struct {
 	c        *Container
-	root     *tree.Tree     // the container's root directory
-	from     map[string]int // what of the host is mounted, open by its path
-	users    int            // a user namespace for idmapped mounts, -1 if there is none
-	master   *os.File       // of the console
+	root     *tree.Tree      // the container's root directory
+	from     map[string]int  // what of the host is mounted, open by its path
+	clones   map[*Custom]int // the mounts of it that the caller wants, made before there are those of the tree, which may be in them
+	users    int             // a user namespace for idmapped mounts, -1 if there is none
+	master   *os.File        // of the console
 	slave    *os.File
 	stub     *os.File // our own program
 	late     []lateMount
@@ -82,6 +84,9 @@ func bare(err error) error {
 
 // absent tells whether something is not there, or not to be had.
 func absent(err error) bool {
+	if err == nil {
+		return false
+	}
 	for _, e := range []error{unix.ENOENT, unix.ENXIO, unix.ENODEV, unix.ENOTDIR, unix.EPERM, unix.EROFS, unix.EACCES} {
 		if errors.Is(err, e) {
 			return true
@@ -107,11 +112,31 @@ func (b *builder) sources(steps []Step) error {
 		b.from[path] = fd
 		return nil
 	}
-	return eachSource(steps, want)
+	if err := eachSource(steps, want); err != nil {
+		return err
+	}
+	b.clones = make(map[*Custom]int)
+	for i := range steps {
+		if m := steps[i].Custom; m != nil && m.Kind == Bind && !m.InTree && holds(b.from[m.Source], b.c.Tree) {
+			if fd, err := mount.Clone(b.from[m.Source], "", !m.Shallow); err == nil {
+				b.clones[m] = fd
+			}
+		}
+	}
+	return nil
+}
+
+// holds tells whether a path is in the directory that is open.
+func holds(dir int, p string) bool {
+	name, err := os.Readlink(sys.FDPath(dir))
+	return err == nil && strings.HasPrefix(p+"/", strings.TrimSuffix(name, "/")+"/")
 }
 
 func (b *builder) closeSources() {
 	for _, fd := range b.from {
+		unix.Close(fd)
+	}
+	for _, fd := range b.clones {
 		unix.Close(fd)
 	}
 }
@@ -163,7 +188,7 @@ func (b *builder) credentials() error {
 // home makes the home directory of a user who has none.
 func (b *builder) home() error {
 	u := b.c.User
-	if u == nil || u.UID == 0 || u.Home == "/" || b.c.ReadOnly {
+	if u == nil || u.UID == 0 || u.Home == "" || u.Home == "/" || b.c.ReadOnly {
 		return nil
 	}
 	if _, err := b.root.Stat(u.Home); !errors.Is(err, unix.ENOENT) {
@@ -228,6 +253,11 @@ func (b *builder) do(s *Step) error {
 		})
 	case Device:
 		return b.device(s)
+	case Extra:
+		if err := b.extra(s.Extra); err != nil {
+			return Failure{"Failed to create device node '" + s.Target + "'", err}
+		}
+		return nil
 	case Node:
 		return b.in(s.Target, func(dir int, name string) error {
 			return b.own(dir, name, unix.Mknodat(dir, name, s.Mode, 0))

@@ -24,6 +24,7 @@ type Container struct {
 	Process    Process      // what is started
 	Identity   Identity     // what it is called
 	Mounts     []Custom     // what the caller wants mounted besides
+	Nodes      []DeviceNode // devices and fifos that the caller wants made
 	Namespace  Namespaces   // which it has of its own
 	Users      *UserMap     // its user namespace, nil if it shares the caller's
 	Limit      Limits       // what it may do and use
@@ -85,6 +86,7 @@ type Identity struct {
 type Namespaces struct {
 	PID, IPC, UTS, Cgroup, Network bool
 	NetworkPath                    *os.File // a network namespace to join
+	Queues                         bool     // show the message queues though they are not its own
 	Loopback                       bool     // bring up the loopback interface of that
 }
 
@@ -116,7 +118,8 @@ const (
 
 // Limits are what the payload may do and use.
 type Limits struct {
-	Capabilities    uint64 // bounding, permitted, effective and inheritable
+	Capabilities    uint64  // bounding, permitted, effective and inheritable
+	Inheritable     *uint64 // or this
 	Ambient         uint64
 	NoNewPrivileges bool
 	Filters         [][]unix.SockFilter
@@ -136,10 +139,20 @@ type Custom struct {
 	Lower    []string // of an overlay, the lowest first; InTree paths begin with "+"
 	Work     string   // of an overlay
 	Target   string   // in the container
-	Options  string   // of a tmpfs, as mount(8) takes them
+	Type     string   // of a FileSystem
+	Options  string   // of a tmpfs or FileSystem, as mount(8) takes them
 	ReadOnly bool
 	Shallow  bool // without what is mounted below Source
+	May      bool // nothing is lost when there is no Target to be Inaccessible
 	Map      IDMap
+}
+
+// A DeviceNode is a device or fifo of a path in the container, with the type in its mode, that belongs to a user of the container.
+type DeviceNode struct {
+	Path     string
+	Mode     uint32
+	Device   int
+	UID, GID uint32
 }
 
 // CustomKind is what is mounted.
@@ -151,6 +164,7 @@ const (
 	Tmpfs
 	Overlay
 	Inaccessible
+	FileSystem // of any type
 )
 
 // IDMap says whom the files of a bind mount belong to, systemd-nspawn(1) --bind=.

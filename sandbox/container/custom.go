@@ -27,7 +27,7 @@ func (b *builder) custom(m *Custom) error {
 	}
 	if b.c.later(m.Target) {
 		unix.Close(from)
-		b.late = append(b.late, lateMount{fd, m.Target})
+		b.late = append(b.late, lateMount{fd, m.Target, m.May})
 		return nil
 	}
 	defer unix.Close(fd)
@@ -45,6 +45,7 @@ func (b *builder) custom(m *Custom) error {
 type lateMount struct {
 	fd     int
 	target string
+	may    bool // there may be no target
 }
 
 func (b *builder) closeLate() {
@@ -68,6 +69,9 @@ func (b *builder) customMount(m *Custom) (fd, from int, err error) {
 	case Overlay:
 		fd, err = b.customOverlay(m)
 		return fd, -1, err
+	case FileSystem:
+		fd, err = b.customFileSystem(m)
+		return fd, -1, err
 	}
 	if from, err = b.open(m.Source, m.InTree); err != nil {
 		return -1, -1, Failure{"Failed to clone " + m.Source, err}
@@ -80,11 +84,15 @@ func (b *builder) customMount(m *Custom) (fd, from int, err error) {
 
 // customBind is a mount of what is open as from.
 func (b *builder) customBind(m *Custom, from int) (int, error) {
-	fd, err := mount.Clone(from, "", !m.Shallow)
+	fd, ok := b.clones[m]
+	err := error(nil)
+	if delete(b.clones, m); !ok {
+		fd, err = mount.Clone(from, "", !m.Shallow)
+	}
 	if err != nil {
 		return -1, Failure{"Failed to clone " + m.Source, err}
 	}
-	if m.Map == MapAll || m.Map != NoMap && b.c.Users != nil {
+	if m.Map != NoMap {
 		err = b.mapCustom(m, fd, from)
 	}
 	if err != nil {
@@ -183,9 +191,27 @@ func (b *builder) customTmpfs(m *Custom) (int, error) {
 	return fd, nil
 }
 
+// customFileSystem mounts a file system of any type, of what the host has.
+func (b *builder) customFileSystem(m *Custom) (int, error) {
+	attr, options := mount.Split(m.Options, 0)
+	all, source := options, m.Source
+	if attr&readOnly != 0 {
+		all = append([]string{"ro"}, options...)
+	}
+	fd, err := mount.New(m.Type, source, all, attr)
+	if err != nil {
+		return -1, notMountedFrom(source, m.Type, m.Target, attr, options, err)
+	}
+	return fd, nil
+}
+
 // notMounted is the failure of a mount(2).
 func notMounted(typ, target string, attr uint64, options []string, err error) error {
-	return Failure{"Failed to mount " + typ + " (type " + typ + ") on " + target + " (" + mountFlags(attr) + " \"" + strings.Join(options, ",") + "\")", err}
+	return notMountedFrom(typ, typ, target, attr, options, err)
+}
+
+func notMountedFrom(source, typ, target string, attr uint64, options []string, err error) error {
+	return Failure{"Failed to mount " + source + " (type " + typ + ") on " + target + " (" + mountFlags(attr) + " \"" + strings.Join(options, ",") + "\")", err}
 }
 
 // customOverlay lays directories over each other; the last of them takes the changes, if there is a work directory.
@@ -260,6 +286,9 @@ func (b *builder) hide(m *Custom) error {
 	} else {
 		place, err = b.root.Handle(m.Target, unix.O_PATH)
 	}
+	if m.May && absent(err) {
+		return nil
+	}
 	if err != nil {
 		return Failure{"Failed to resolve " + m.Target, err}
 	}
@@ -287,7 +316,7 @@ func (b *builder) hide(m *Custom) error {
 		return err
 	}
 	if later {
-		b.late = append(b.late, lateMount{fd, m.Target})
+		b.late = append(b.late, lateMount{fd, m.Target, m.May})
 		return nil
 	}
 	defer unix.Close(fd)

@@ -46,7 +46,7 @@ func (o Ownership) String() string {
 }
 
 func (k CustomKind) String() string {
-	return [...]string{"bind", "tmpfs", "overlay", "inaccessible"}[k]
+	return [...]string{"bind", "tmpfs", "overlay", "inaccessible", "mount"}[k]
 }
 
 func (m IDMap) String() string { return [...]string{"noidmap", "idmap", "rootidmap", "owneridmap"}[m] }
@@ -77,7 +77,7 @@ func eachSource(steps []Step, want func(path string, may bool) error) error {
 		switch {
 		case s.Do == HostBind:
 			err = want(s.Source, s.May)
-		case s.Do == Wanted && !s.Custom.InTree && !strings.HasPrefix(s.Custom.Source, "+"):
+		case s.Do == Wanted && s.Custom.Kind != FileSystem && !s.Custom.InTree && !strings.HasPrefix(s.Custom.Source, "+"):
 			err = want(s.Custom.Source, false)
 		}
 		if err == nil && s.Custom != nil {

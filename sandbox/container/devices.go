@@ -2,6 +2,7 @@ package container
 
 import (
 	"os"
+	"path"
 	"runtime"
 	"unsafe"
 
@@ -81,6 +82,11 @@ func (c *Container) RestrictDevices(cgroup string) error {
 			}
 		}
 	}
+	for i := range c.Nodes {
+		if n := &c.Nodes[i]; n.Device != 0 {
+			more = append(more, uint64(n.Device))
+		}
+	}
 	program := devicePolicy(more)
 	license := [...]byte{'M', 'I', 'T', 0}
 	load := struct {
@@ -106,4 +112,21 @@ func (c *Container) RestrictDevices(cgroup string) error {
 		return e
 	}
 	return nil
+}
+
+// extra makes a device or fifo that the caller asked for, in a directory that is there.
+func (b *builder) extra(n *DeviceNode) error {
+	d, err := b.root.OpenDir(path.Dir(n.Path))
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return b.asOwner(func() error {
+		name := path.Base(n.Path)
+		if err := unix.Mknodat(d.Fd(), name, n.Mode, n.Device); err != nil {
+			return err
+		}
+		s := b.c.shift()
+		return unix.Fchownat(d.Fd(), name, s+int(n.UID), s+int(n.GID), unix.AT_SYMLINK_NOFOLLOW)
+	})
 }

@@ -34,7 +34,7 @@ func (c *Container) Inside() []Step {
 	if c.networkView() {
 		l = append(l, Step{Do: Mount, Target: sysDir, Type: "sysfs", Attr: locked, Why: "its own network's devices; of the host's only " + strings.Join(shownOfSys[:], ", ")})
 	}
-	if c.Namespace.IPC {
+	if c.Namespace.IPC || c.Namespace.Queues && c.Users == nil {
 		l = append(l, Step{Do: Mount, Target: "/dev/mqueue", Type: "mqueue", Attr: api, Why: "message queues"})
 	}
 	again("sys/kernel/random/boot_id", bootIDPath, locked, false, "each start is a boot")
@@ -88,7 +88,10 @@ func (p *payload) inside() (proc program.Register) {
 // late adds what the caller wants below /proc, which nothing of ours is to be written to any more.
 func (p *payload) late() {
 	for _, m := range p.b.late {
-		p.Sys("Failed to create mount point "+m.target, program.None, unix.SYS_MOVE_MOUNT, m.fd, "", unix.AT_FDCWD, m.target, unix.MOVE_MOUNT_F_EMPTY_PATH|unix.MOVE_MOUNT_T_SYMLINKS)
+		move := p.Sys("Failed to create mount point "+m.target, program.None, unix.SYS_MOVE_MOUNT, m.fd, "", unix.AT_FDCWD, m.target, unix.MOVE_MOUNT_F_EMPTY_PATH|unix.MOVE_MOUNT_T_SYMLINKS)
+		if m.may {
+			move.Allow(unix.ENOENT, unix.ENOTDIR)
+		}
 	}
 }
 

@@ -281,6 +281,10 @@ func (p *payload) privileges() {
 		p.Sys("set the group", program.None, program.SysSetresgid, int(u.GID), int(u.GID), int(u.GID))
 		p.Sys("set the user", program.None, program.SysSetresuid, int(u.UID), int(u.UID), int(u.UID))
 	}
+	if l.Inheritable != nil {
+		inherit = *l.Inheritable&l.Capabilities | l.Ambient
+		keep |= inherit
+	}
 	if p.c.Users == nil { // the first process of a user namespace has them all
 		keep, inherit = keep&p.own, inherit&p.own
 	}

@@ -21,6 +21,7 @@ type Step struct {
 	Device  int
 	Data    []byte
 	Custom  *Custom
+	Extra   *DeviceNode
 	Follow  bool   // what the host mounts or unmounts there later is as well
 	May     bool   // nothing is lost when there is no such source or target; a link is made only to what is there
 	Why     string // for the plan's readers
@@ -44,13 +45,14 @@ const (
 	Directory           // is made
 	Link                // is made
 	Device              // is made, or bound from the host
+	Extra               // a device or fifo that the caller asked for is made
 	Node                // a fifo, socket or device that leads nowhere is made
 	Write               // a file
 	Seal                // attributes of what is mounted there
 	Wanted              // what the caller asked for
 )
 
-var doNames = [...]string{"mount", "bind", "bind from host", "mkdir", "symlink", "device", "node", "write", "seal", "custom"}
+var doNames = [...]string{"mount", "bind", "bind from host", "mkdir", "symlink", "device", "mknod", "node", "write", "seal", "custom"}
 
 func (d Do) String() string { return doNames[d] }
 
@@ -119,6 +121,9 @@ func (c *Container) Steps() []Step {
 	add(Step{Do: Mount, Target: "/run", Type: "tmpfs", Attr: private | strict, Options: c.owned("mode=0755", "size=20%", "nr_inodes=800k"), Why: "what runs"})
 	l = append(l, c.runHost()...)
 	l = append(l, c.devices()...)
+	for i := range c.Nodes {
+		l = append(l, Step{Do: Extra, Target: c.Nodes[i].Path, Mode: c.Nodes[i].Mode, Device: c.Nodes[i].Device, Extra: &c.Nodes[i], Why: "asked for"})
+	}
 	l = append(l, c.temporary()...)
 	for i := range c.Mounts {
 		l = append(l, Step{Do: Wanted, Target: c.Mounts[i].Target, Custom: &c.Mounts[i], Why: "asked for"})

@@ -1,7 +1,9 @@
 package container
 
 import (
+	"errors"
 	"fmt"
+	"math"
 	"os"
 	"strconv"
 	"strings"
@@ -115,40 +117,38 @@ func (u *UserMap) within(file string) []idSpan {
 
 // mapCustom gives the files of a bind mount, fd of what is open as from, the owners that were asked for.
 func (b *builder) mapCustom(m *Custom, fd, from int) error {
-	if b.c.Users == nil {
-		return unix.EINVAL
+	u, spans := b.c.Users, []idSpan(nil)
+	if u == nil {
+		if m.Map == MapAll {
+			return unix.EINVAL
+		}
+		u = &UserMap{Range: math.MaxUint32}
 	}
-	u := b.c.Users
-	var uids, gids []idSpan
 	switch m.Map {
 	case MapAll:
-		uids = u.spans()
-		gids = uids
+		spans = u.spans()
 	case MapRoot, MapOwner:
 		var st, target unix.Stat_t
 		if err := unix.Fstat(from, &st); err != nil {
 			return err
 		}
 		if m.Map == MapOwner {
+			target.Uid = u.Base // whom a mount point that is made belongs to
 			place, err := b.root.Handle(m.Target, unix.O_PATH)
-			if err != nil {
+			if err == nil {
+				err = unix.Fstat(place, &target)
+				unix.Close(place)
+			}
+			if err != nil && !errors.Is(err, unix.ENOENT) {
 				return err
 			}
-			err = unix.Fstat(place, &target)
-			unix.Close(place)
-			if err != nil {
-				return err
-			}
-			target.Uid -= u.Base
-			target.Gid -= u.Base
-			if target.Uid >= u.Range || target.Gid >= u.Range {
+			if target.Uid -= u.Base; target.Uid >= u.Range {
 				return unix.EOVERFLOW
 			}
 		}
-		uids = []idSpan{{st.Uid, u.Base + target.Uid, 1}}
-		gids = []idSpan{{st.Gid, u.Base + target.Gid, 1}}
+		spans = []idSpan{{st.Uid, u.Base + target.Uid, 1}} // of groups too, as the reference does
 	}
-	ns, err := newUserNamespace(uids, gids)
+	ns, err := newUserNamespace(spans, spans)
 	if err != nil {
 		return err
 	}

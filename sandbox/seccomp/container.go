@@ -56,7 +56,7 @@ func (p *Policy) SuppressSync() {
 	whole := Calls("@sync")
 	whole.removeAll(files)
 	const done = unix.Errno(0)
-	p.refuse(done, files, test{0, below, all, 1 << 31})
+	p.refuse(done, files, test{0, below, all, 1 << 31, false})
 	p.refuse(done, whole)
 	// O_SYNC is O_DSYNC with a bit more.
 	p.refuse(unix.EINVAL, Calls("open"), hasBits(1, unix.O_DSYNC))

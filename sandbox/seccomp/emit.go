@@ -51,7 +51,7 @@ func (c *compiler) placeTest(t test, yes, no int) int {
 		yes = c.put(unix.BPF_ALU|unix.BPF_AND|unix.BPF_K, t.mask, 0, 0)
 	}
 	offset := offsetArgs + 8*uint32(t.arg)
-	if abis[c.abi].big {
+	if abis[c.abi].big != t.upper {
 		offset += 4
 	}
 	return c.loadBefore(offset, yes)

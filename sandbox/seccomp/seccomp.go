@@ -63,12 +63,13 @@ type rule struct {
 	then  Action
 }
 
-// A test looks at an argument of a call. It sees the lower 32 bits alone, for of the arguments that are tested the kernel looks at
-// no more: a test of all 64 bits is passed by a caller who sets one that means nothing (CVE-2023-28100).
+// A test looks at 32 bits of an argument of a call. Those of ours see the lower half alone, for of the arguments that are tested the kernel
+// looks at no more: a test of all 64 bits is passed by a caller who sets one that means nothing (CVE-2023-28100).
 type test struct {
 	arg         uint8
 	op          uint8
 	mask, value uint32
+	upper       bool
 }
 
 // The operations of tests: whether the argument, with the mask, is the value, is not, is above or below it.
@@ -81,8 +82,8 @@ const (
 
 const all = ^uint32(0)
 
-func is(arg uint8, value uint32) test      { return test{arg, equal, all, value} }
-func hasBits(arg uint8, value uint32) test { return test{arg, equal, value, value} }
+func is(arg uint8, value uint32) test      { return test{arg, equal, all, value, false} }
+func hasBits(arg uint8, value uint32) test { return test{arg, equal, value, value, false} }
 
 func (r *rule) in(a ABI) bool { return r.abis == 0 || r.abis.has(a) }
 

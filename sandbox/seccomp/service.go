@@ -22,7 +22,7 @@ func (p *Policy) PrivateDevices() { p.refuse(unix.EPERM, Calls("@raw-io")) }
 
 // LockPersonality refuses to set another personality than the one given; to ask for it stays possible only by setting it.
 func (p *Policy) LockPersonality(personality uint32) {
-	p.refuse(unix.EPERM, Calls("personality"), test{0, notEqual, all, personality})
+	p.refuse(unix.EPERM, Calls("personality"), test{0, notEqual, all, personality, false})
 }
 
 // RestrictArchitectures kills who calls the kernel by other ABIs than those listed and the native one.
@@ -39,7 +39,7 @@ func (p *Policy) RestrictRealtime() {
 			p.refuse(unix.EPERM, set, is(1, policy))
 		}
 	}
-	p.refuse(unix.EPERM, set, test{1, above, all, unix.SCHED_IDLE})
+	p.refuse(unix.EPERM, set, test{1, above, all, unix.SCHED_IDLE, false})
 }
 
 // MemoryDenyWriteExecute refuses memory that can be both written and executed, for kernels without PR_SET_MDWE (before 6.3).

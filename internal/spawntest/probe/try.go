@@ -340,6 +340,12 @@ func act(words []string) bool {
 	case "listen": // SOCKET COMMAND: prints what the command tells the socket; not in a container, but beside it
 		listen(words[1], words[2:])
 		return true
+	case "bundle": // DIR PATCH...: makes one; not in a container, but beside it
+		if err := bundle(words[1], words[2:]); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return true
 	case "exit":
 		n, _ := strconv.Atoi(words[1])
 		os.Exit(n)
