@@ -40,7 +40,7 @@ func (p *payload) ask(about string) {
 
 // newPayload makes the program.
 func newPayload(c *Container, b *builder, supervisor, socket, report int, order [2]int) *payload {
-	p := &payload{c: c, b: b, socket: socket, report: report, order: order, own: Capabilities(), lastCap: lastCap(), settable: mount.Settable()}
+	p := &payload{c: c, b: b, socket: socket, report: report, order: order, own: Capabilities(), lastCap: LastCapability(), settable: mount.Settable()}
 	p.Sys("close", program.None, unix.SYS_CLOSE, supervisor) // so that its end is noticed, even this early
 	if c.Users != nil {
 		p.ask("get user IDs")
@@ -304,8 +304,8 @@ func (p *payload) privileges() {
 // lastCapability is the highest number that a set of capabilities has room for.
 const lastCapability = 62
 
-// lastCap is the highest capability that the kernel knows.
-func lastCap() int {
+// LastCapability is the highest capability that the kernel knows.
+func LastCapability() int {
 	n := 0
 	for n < lastCapability {
 		if v, err := unix.PrctlRetInt(unix.PR_CAPBSET_READ, uintptr(n+1), 0, 0, 0); err != nil || v < 0 {

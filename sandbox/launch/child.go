@@ -2,10 +2,13 @@ package launch
 
 import (
 	"slices"
+	"strings"
 	"syscall"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
+	"ctl/sandbox/namespace"
 	"ctl/sandbox/program"
 )
 
@@ -13,13 +16,26 @@ import (
 type child struct {
 	program.Program
 	*command
-	report int
-	clone  uintptr // flags of clone(2)
+	report  int
+	socket  int                   // to the parent, -1 if there is nothing to ask
+	asks    []func(pid int) error // what the parent does, one after the other, when it is asked to
+	clone   uintptr               // flags of clone(2)
+	own     uint64                // the capabilities that we have
+	filters [][]unix.SockFilter
 }
 
 // do adds a system call of a step.
 func (b *child) do(s step, nr uintptr, args ...any) *program.Call {
 	return b.Sys(stepNames[s], program.None, nr, args...)
+}
+
+// ask has the parent do something, and waits until that is done.
+func (b *child) ask(s step, answer func(pid int) error) {
+	var buf [1]byte
+	at := program.Address(&b.Program, &buf)
+	b.do(s, unix.SYS_WRITE, b.socket, at, 1).Want = 1
+	b.do(s, unix.SYS_READ, b.socket, at, 1).Want = 1
+	b.asks = append(b.asks, answer)
 }
 
 // failure is a failure of the program as an error.
@@ -29,11 +45,51 @@ func (b *child) failure(f program.Failure) error {
 }
 
 // prepare makes the program.
-func (b *child) prepare() {
-	b.do(setsid, unix.SYS_SETSID)
+func (b *child) prepare(parent int, pids bool) {
+	b.do(execute, unix.SYS_CLOSE, parent) // so that its end is noticed
+	if pids {
+		b.clone = unix.CLONE_NEWPID
+		var options []string
+		if p := namespace.New(b.mountRequest()); p != nil {
+			for i := range p.Mounts {
+				if p.Mounts[i].Kind == namespace.Proc {
+					options = p.Mounts[i].Options
+				}
+			}
+		}
+		b.procOf(options)
+	}
+	if b.std.terminal != ownTerminal {
+		b.do(setsid, unix.SYS_SETSID)
+	}
 	b.ResetSignals()
+	if b.s.IgnoreSIGPIPE {
+		var action [32]byte
+		*(*uintptr)(unsafe.Pointer(&action)) = 1 // SIG_IGN
+		b.do(signalMask, unix.SYS_RT_SIGACTION, int(unix.SIGPIPE), program.Address(&b.Program, &action), nil, 8)
+	}
 	b.streams()
-	b.last()
+	b.schedule()
+	b.do(execute, unix.SYS_UMASK, int(b.s.UMask))
+	b.keyring()
+	b.limits()
+	env := b.variables()
+	if b.drops || b.id.dynamic {
+		b.groups()
+	} else if !b.h.User {
+		b.do(group, program.SysSetgroups, 0, nil).Allow(unix.EPERM)
+	}
+	b.userNamespace()
+	b.closeStrays()
+	b.bound()
+	if b.chroots {
+		b.do(chroot, unix.SYS_CHROOT, b.root)
+		b.do(chroot, unix.SYS_CHDIR, "/")
+	}
+	b.become()
+	b.directory()
+	b.renounce()
+	b.last(env)
 }
 
 // streams gives the process its descriptors.
@@ -47,19 +103,139 @@ func (b *child) streams() {
 	for i, r := range regs {
 		b.do(streamStep(i), unix.SYS_DUP3, r, i, 0)
 	}
+	for i := 3; i < len(fds); i++ {
+		flags := 0
+		if b.q.NonBlocking {
+			flags = unix.O_NONBLOCK
+		}
+		b.nonblocking(i, flags)
+	}
+	if b.std.control {
+		force := 0
+		if b.s.Stdin.Kind == "tty-force" {
+			force = 1
+		}
+		b.do(stdin, unix.SYS_IOCTL, 0, unix.TIOCSCTTY, force).Allow(unix.EPERM)
+		if b.drops && b.id.set {
+			b.do(stdin, unix.SYS_FCHOWN, 0, int(b.id.uid), -1).Allow(unix.EPERM, unix.EROFS)
+			b.do(stdin, unix.SYS_FCHMOD, 0, 0o620).Allow(unix.EPERM, unix.EROFS)
+		}
+	}
+	for len(regs) > 0 { // so that the registers can be used again
+		b.Close(regs[len(regs)-1])
+		regs = regs[:len(regs)-1]
+	}
 }
 
 func streamStep(fd int) step { return [...]step{stdin, stdout, stderr, fds}[min(fd, 3)] }
 
+// nonblocking sets whether a passed descriptor is non-blocking, which is of what is open, not of the descriptor.
+func (b *child) nonblocking(fd, flag int) {
+	now, err := unix.FcntlInt(b.q.Files[fd-3].Fd(), unix.F_GETFL, 0)
+	if err == nil && now&unix.O_NONBLOCK != flag {
+		b.do(fds, unix.SYS_FCNTL, fd, unix.F_SETFL, now&^unix.O_NONBLOCK|flag)
+	}
+}
+
+// variables are the environment, where the process ID of the child still has to be written.
+func (b *child) variables() uintptr {
+	l := make([]uintptr, len(b.env)+1)
+	for i, v := range b.env {
+		if b.clone&unix.CLONE_NEWPID != 0 { // of which it is the first process
+			v = strings.ReplaceAll(v, pidPlace, "1")
+		}
+		l[i] = b.Text(v)
+		if name, ok := strings.CutSuffix(v, pidPlace); ok && b.proc != nil {
+			b.do(execute, unix.SYS_READLINKAT, int(b.proc.Fd()), "self", l[i]+uintptr(len(name)), len(pidPlace))
+		}
+	}
+	return program.Address(&b.Program, &l[0])
+}
+
+// groups gives the process its supplementary groups.
+func (b *child) groups() {
+	var at uintptr
+	if len(b.id.groups) > 0 {
+		at = program.Address(&b.Program, &b.id.groups[0])
+	}
+	c := b.do(group, program.SysSetgroups, len(b.id.groups), at)
+	if len(b.id.groups) == 0 || b.h.User {
+		c.Allow(unix.EPERM)
+	}
+}
+
+// closeStrays closes all descriptors but those of the command and what is needed until it is executed.
+func (b *child) closeStrays() {
+	held := []int{b.report}
+	if b.socket >= 0 {
+		held = append(held, b.socket)
+	}
+	slices.Sort(held)
+	next := 3 + len(b.q.Files)
+	for _, fd := range append(held, 1<<31-1) {
+		if fd > next {
+			b.do(fds, unix.SYS_CLOSE_RANGE, next, fd-1, 0)
+		}
+		next = max(next, fd+1)
+	}
+}
+
+// become makes the process the user that it runs as.
+func (b *child) become() {
+	if !b.drops {
+		return
+	}
+	if b.id.uid != 0 {
+		b.do(user, unix.SYS_PRCTL, unix.PR_SET_KEEPCAPS, 1, 0, 0, 0)
+	}
+	if b.id.grouped {
+		g := int(b.id.gid)
+		b.do(group, program.SysSetresgid, g, g, g)
+	}
+	if b.id.set {
+		u := int(b.id.uid)
+		b.do(user, program.SysSetresuid, u, u, u)
+	}
+}
+
+// directory enters WorkingDirectory=.
+func (b *child) directory() {
+	w := &b.s.WorkingDirectory
+	dir := w.Path
+	if w.Home {
+		if dir = b.id.home; dir == "" {
+			dir = "/"
+		}
+	}
+	if dir == "" {
+		dir = "/"
+	}
+	if b.q.NoRoot && b.s.RootDirectory != "" {
+		dir = strings.TrimSuffix(b.s.RootDirectory, "/") + "/" + strings.TrimPrefix(dir, "/")
+	}
+	c := b.do(chdir, unix.SYS_CHDIR, dir)
+	if w.Optional {
+		c.Allow(unix.ENOENT, unix.EACCES, unix.ENOTDIR, unix.ELOOP)
+	}
+}
+
 // last executes the command.
-func (b *child) last() {
-	env := b.Texts(b.env)
+func (b *child) last(env uintptr) {
 	argv := b.Texts(b.argv)
 	var none uint64
+	// The filters come after all that they could refuse, but for the last call.
 	b.do(signalMask, unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, program.Address(&b.Program, &none), nil, 8)
+	paths := make([]uintptr, len(b.paths))
 	for i, p := range b.paths {
+		paths[i] = b.Text(p)
+	}
+	for _, f := range b.filters {
+		prog := unix.SockFprog{Len: uint16(len(f)), Filter: &f[0]}
+		b.do(filters, unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, 0, program.Address(&b.Program, &prog))
+	}
+	for i, p := range paths {
 		c := b.do(execute, unix.SYS_EXECVE, p, argv, env)
-		if i < len(b.paths)-1 {
+		if i < len(paths)-1 {
 			c.Allow(unix.ENOENT, unix.EACCES, unix.ENOTDIR)
 		}
 	}

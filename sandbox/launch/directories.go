@@ -1,11 +1,18 @@
 package launch
 
 import (
+	"errors"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"ctl/internal/sys"
 	"ctl/sandbox/service"
 )
-
-// A directory is one of RuntimeDirectory= and its kin as it was made.
-type directory struct{}
 
 // directoryKinds are the five kinds of directories.
 var directoryKinds = [...]struct {
@@ -19,5 +26,229 @@ var directoryKinds = [...]struct {
 	{"/etc", "CONFIGURATION_DIRECTORY", configurationDirectory},
 }
 
-// top is where directories of a kind are.
-func (r *Room) top(k service.DirectoryKind) string { return directoryKinds[k].top }
+// top is where directories of a kind are; those of users are where basedir-spec has them.
+func (r *Room) top(k service.DirectoryKind) string {
+	if !r.h.User {
+		return directoryKinds[k].top
+	}
+	home := os.Getenv("HOME")
+	for _, d := range [...]struct {
+		kind         service.DirectoryKind
+		variable, at string
+		below        string
+	}{{service.RuntimeDirectory, "XDG_RUNTIME_DIR", "/run/user", ""}, {service.StateDirectory, "XDG_STATE_HOME", home + "/.local/state", ""},
+		{service.CacheDirectory, "XDG_CACHE_HOME", home + "/.cache", ""}, {service.LogsDirectory, "XDG_STATE_HOME", home + "/.local/state", "/log"},
+		{service.ConfigurationDirectory, "XDG_CONFIG_HOME", home + "/.config", ""}} {
+		if d.kind != k {
+			continue
+		}
+		if v := os.Getenv(d.variable); path.IsAbs(v) {
+			return v + d.below
+		}
+		return d.at + d.below
+	}
+	return ""
+}
+
+// private tells whether directories of a kind are in a directory that others cannot enter, for their user is another the next time.
+func (r *Room) private(k service.DirectoryKind) bool {
+	return r.s.DynamicUser && (k == service.StateDirectory || k == service.CacheDirectory || k == service.LogsDirectory)
+}
+
+// directories makes RuntimeDirectory= and its kin.
+func (r *Room) directories() error {
+	for k := range r.s.Directories {
+		kind := service.DirectoryKind(k)
+		for i := range r.s.Directories[k].List {
+			if err := r.directory(kind, &r.s.Directories[k].List[i]); err != nil {
+				return at(directoryKinds[k].step, err)
+			}
+		}
+	}
+	return nil
+}
+
+func (r *Room) directory(k service.DirectoryKind, d *service.ManagedDirectory) error {
+	top, mode := r.top(k), r.s.Directories[k].Mode
+	p := path.Join(top, d.Path)
+	dir := p
+	if err := makeParents(p); err != nil {
+		return err
+	}
+	if r.private(k) {
+		inner := path.Join(top, "private")
+		if err := os.Mkdir(inner, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+			return err
+		}
+		dir = path.Join(inner, d.Path)
+		if err := makeParents(dir); err != nil {
+			return err
+		}
+		if err := moveTo(p, dir); err != nil {
+			return err
+		}
+		if err := os.Mkdir(dir, fs.FileMode(mode)); err != nil && !errors.Is(err, fs.ErrExist) {
+			return err
+		}
+		if err := linkTo(dir, p); err != nil {
+			return err
+		}
+	} else {
+		if to, err := os.Readlink(p); err == nil && path.Join(path.Dir(p), to) == path.Join(top, "private", d.Path) { // it was DynamicUser='s
+			if err := os.Remove(p); err != nil {
+				return err
+			}
+			if err := os.Rename(path.Join(top, "private", d.Path), p); err != nil {
+				return err
+			}
+		}
+		err := os.Mkdir(p, fs.FileMode(mode))
+		if errors.Is(err, fs.ErrExist) {
+			if st, e := os.Stat(p); e == nil && st.IsDir() {
+				err = nil
+			}
+			if k == service.ConfigurationDirectory {
+				return err
+			}
+		}
+		if err != nil {
+			return err
+		}
+	}
+	for _, l := range d.Links {
+		link := path.Join(top, l)
+		if err := makeParents(link); err != nil {
+			return err
+		}
+		if err := linkTo(p, link); err != nil {
+			return err
+		}
+	}
+	if k == service.ConfigurationDirectory {
+		return nil
+	}
+	return r.own(dir, mode)
+}
+
+// own gives a directory its mode and, if its owner is another, with all that is in it to the user of the service.
+func (r *Room) own(dir string, mode uint32) error {
+	fd, err := unix.Open(dir, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	if err := unix.Fchmod(fd, mode); err != nil {
+		return err
+	}
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil || r.h.User || st.Uid == r.id.uid && st.Gid == r.id.gid {
+		return err
+	}
+	mask := uint32(0o7777)
+	if r.id.dynamic {
+		mask = 0o1777
+	}
+	root := sys.FDPath(fd)
+	return filepath.WalkDir(root+"/.", func(p string, e fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if err := unix.Lchown(p, int(r.id.uid), int(r.id.gid)); err != nil {
+			return err
+		}
+		if info, err := os.Lstat(p); err == nil && info.Mode()&fs.ModeSymlink == 0 {
+			var st unix.Stat_t
+			if unix.Lstat(p, &st) == nil {
+				return unix.Chmod(p, st.Mode&mask)
+			}
+		}
+		return nil
+	})
+}
+
+func makeParents(p string) error { return os.MkdirAll(path.Dir(p), 0o755) }
+
+// moveTo moves a directory that is at p from before to where it is to be, if there is none yet.
+func moveTo(p, to string) error {
+	st, err := os.Lstat(p)
+	if err != nil || !st.IsDir() {
+		return nil
+	}
+	if _, err := os.Lstat(to); err == nil {
+		return nil
+	}
+	return os.Rename(p, to)
+}
+
+// linkTo makes a symbolic link, relative, if it is not there already.
+func linkTo(target, link string) error {
+	relative, err := filepath.Rel(path.Dir(link), target)
+	if err != nil {
+		return err
+	}
+	err = os.Symlink(relative, link)
+	if errors.Is(err, fs.ErrExist) {
+		if to, e := os.Readlink(link); e == nil && path.Join(path.Dir(link), to) == target {
+			return nil
+		}
+	}
+	return err
+}
+
+// temporary makes the directories of PrivateTmp=yes.
+func (r *Room) temporary() error {
+	if r.s.PrivateTmp != "yes" || r.o.Join != nil && r.o.Join.tmp[0] != "" {
+		return nil
+	}
+	boot, _ := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	prefix := "systemd-private-" + strings.ReplaceAll(strings.TrimSpace(string(boot)), "-", "") + "-" + r.u.Name + "-"
+	for i, dir := range [...]string{"/tmp", "/var/tmp"} {
+		outer, err := os.MkdirTemp(dir, prefix)
+		if err != nil {
+			return at(namespaces, err)
+		}
+		if err := os.Mkdir(outer+"/tmp", 0o777); err != nil {
+			return at(namespaces, err)
+		}
+		if err := os.Chmod(outer+"/tmp", 0o777|fs.ModeSticky); err != nil {
+			return at(namespaces, err)
+		}
+		r.tmp[i] = outer + "/tmp"
+	}
+	return nil
+}
+
+// remove removes what does not outlive the activation.
+func (r *Room) remove(restarting bool) error {
+	var first error
+	gone := func(err error) {
+		if first == nil && !errors.Is(err, fs.ErrNotExist) {
+			first = err
+		}
+	}
+	if !r.shared {
+		for _, t := range r.tmp {
+			if t != "" {
+				gone(os.RemoveAll(path.Dir(t)))
+			}
+		}
+	}
+	if r.creds != "" {
+		gone(os.RemoveAll(r.creds))
+	}
+	if r.dynamic != nil {
+		gone(os.Remove(r.dynamicPath))
+		r.dynamic.Close()
+	}
+	if keep := r.s.PreserveRuntimeDirectory; keep == "yes" || keep == "restart" && restarting {
+		return first
+	}
+	top := r.top(service.RuntimeDirectory)
+	for _, d := range r.s.Directories[service.RuntimeDirectory].List {
+		gone(os.RemoveAll(path.Join(top, d.Path)))
+		for _, l := range d.Links {
+			gone(os.Remove(path.Join(top, l)))
+		}
+	}
+	return first
+}

@@ -121,7 +121,7 @@ func (c *command) builtins(e *environment) {
 		e.set("TERM", term)
 	}
 	e.set("SYSTEMD_EXEC_PID", pidPlace)
-	for k := range c.dirs {
+	for k := range c.s.Directories {
 		var l []string
 		for _, d := range c.s.Directories[k].List {
 			l = append(l, c.top(service.DirectoryKind(k))+"/"+d.Path)

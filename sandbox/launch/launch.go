@@ -40,9 +40,8 @@ type Room struct {
 	o  Options
 	id identity
 
-	host        *os.File // the root directory of the host that we are in
-	proc        *os.File // its /proc
-	dirs        [5][]directory
+	host        *os.File  // the root directory of the host that we are in
+	proc        *os.File  // its /proc
 	tmp         [2]string // PrivateTmp=yes: what is at /tmp and /var/tmp
 	creds       string    // the directory of the credentials
 	network     *os.File  // namespaces
@@ -70,8 +69,8 @@ func Open(h *Host, s *service.Exec, u *service.Unit, o Options) (r *Room, err er
 	if r.o.Warn == nil {
 		r.o.Warn = func(string) {}
 	}
-	if r.host, err = os.OpenFile("/", unix.O_PATH|unix.O_DIRECTORY, 0); err == nil {
-		r.proc, err = os.OpenFile("/proc", unix.O_PATH|unix.O_DIRECTORY, 0)
+	if r.proc, err = os.OpenFile("/proc", unix.O_PATH|unix.O_DIRECTORY, 0); err == nil {
+		r.host, err = os.OpenFile("/", unix.O_PATH|unix.O_DIRECTORY, 0)
 	}
 	if err == nil {
 		err = r.thread(r.prepare)
@@ -124,8 +123,25 @@ func (r *Room) leaveTree() error {
 
 // prepare makes what is shared.
 func (r *Room) prepare() (err error) {
-	r.id, err = r.identify()
-	return err
+	if r.id, err = r.identify(); err != nil {
+		return err
+	}
+	if err := r.temporary(); err != nil {
+		return err
+	}
+	if err := r.share(); err != nil {
+		return err
+	}
+	if err := r.directories(); err != nil {
+		return err
+	}
+	return r.credentials()
+}
+
+// invocation is INVOCATION_ID as bytes.
+func (r *Room) invocation() (id [16]byte) {
+	_, _ = hex.Decode(id[:], []byte(r.o.Invocation))
+	return id
 }
 
 // Close removes what the activation leaves: RuntimeDirectory= and temporary directories, unless they are to be preserved.
@@ -134,18 +150,21 @@ func (r *Room) Close(restarting bool) error {
 		return nil
 	}
 	r.closed = true
-	for _, f := range []*os.File{r.network, r.ipc} {
+	var err error
+	if r.host != nil {
+		err = r.thread(func() error { return r.remove(restarting) })
+	}
+	for _, f := range [...]*os.File{r.network, r.ipc} {
 		if f != nil && !r.shared {
 			f.Close()
 		}
 	}
-	if r.proc != nil {
-		r.proc.Close()
+	for _, f := range [...]*os.File{r.proc, r.host} {
+		if f != nil {
+			f.Close()
+		}
 	}
-	if r.host != nil {
-		return r.host.Close()
-	}
-	return nil
+	return err
 }
 
 // A Request is about one command.

@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"ctl/sandbox/container"
 	"ctl/sandbox/namespace"
 	"ctl/sandbox/program"
 	"ctl/sandbox/service"
@@ -73,38 +74,26 @@ func (c *command) start() (*Process, error) {
 	if err := c.environment(); err != nil {
 		return nil, err
 	}
+	c.line()
+	c.find()
 	if err := c.enter(); err != nil {
 		return nil, err
+	}
+	if c.s.PrivatePIDs && c.sandbox && !c.q.Control {
+		return c.fork(true)
 	}
 	if err := c.mounts(namespace.Hooks{}); err != nil {
 		return nil, err
 	}
-	if err := c.line(); err != nil {
-		return nil, err
-	}
-	if err := c.find(); err != nil {
-		return nil, err
-	}
-	return c.fork()
+	return c.fork(false)
 }
-
-// enter moves the thread into the namespaces but that of mounts.
-func (c *command) enter() error { return nil }
 
 // mounts moves the thread into the service's mount namespace, if it takes one.
 func (c *command) mounts(h namespace.Hooks) error {
-	q := &namespace.Request{Exec: c.s, Unit: c.u.Name, Tree: "/", Runtime: c.h.Runtime, Root: c.root, Sandbox: c.sandbox, User: c.h.User,
-		Tmp: c.tmp[0], VarTmp: c.tmp[1], Credentials: c.creds, Notify: c.q.Notify}
-	if c.h.Tree != "" {
-		q.Tree = c.h.Tree
-	}
-	for k := range q.Directories {
-		q.Directories[k] = c.top(service.DirectoryKind(k))
-	}
 	if !c.sandbox && c.s.RootImage == "" {
 		return nil
 	}
-	c.plan = namespace.New(q)
+	c.plan = namespace.New(c.mountRequest())
 	if c.plan == nil {
 		c.chroots = c.root != ""
 		return nil
@@ -124,8 +113,21 @@ func (c *command) mounts(h namespace.Hooks) error {
 	return nil
 }
 
+// mountRequest is what the mount namespace depends on.
+func (c *command) mountRequest() *namespace.Request {
+	q := &namespace.Request{Exec: c.s, Unit: c.u.Name, Tree: "/", Runtime: c.h.Runtime, Root: c.root, Sandbox: c.sandbox, User: c.h.User,
+		Tmp: c.tmp[0], VarTmp: c.tmp[1], Credentials: c.creds, Notify: c.q.Notify}
+	if c.h.Tree != "" {
+		q.Tree = c.h.Tree
+	}
+	for k := range q.Directories {
+		q.Directories[k] = c.top(service.DirectoryKind(k))
+	}
+	return q
+}
+
 // line makes the command line.
-func (c *command) line() error {
+func (c *command) line() {
 	c.argv = slices.Clone(c.q.Command.Argv)
 	if c.q.Argv != nil {
 		c.argv = slices.Clone(c.q.Argv)
@@ -137,18 +139,17 @@ func (c *command) line() error {
 		}
 	}
 	c.env.withdraw(c.s.UnsetEnvironment)
-	return nil
 }
 
-// find finds the executable in the root directory of the service.
-func (c *command) find() error {
+// find lists where the executable may be, in the root directory of the service.
+func (c *command) find() {
 	name := c.q.Command.Path
 	if c.q.Argv != nil {
 		name = c.q.Argv[0]
 	}
 	if strings.Contains(name, "/") {
 		c.paths = []string{name}
-		return nil
+		return
 	}
 	dirs := c.s.SearchPath
 	if len(dirs) == 0 {
@@ -157,39 +158,70 @@ func (c *command) find() error {
 	for _, d := range dirs {
 		c.paths = append(c.paths, path.Join(d, name))
 	}
-	return nil
 }
 
-// fork starts the child and waits until it has executed the command.
-func (c *command) fork() (*Process, error) {
+// fork starts the child and waits until it has executed the command. With a PID namespace of its own it is forked before its mount
+// namespace is made.
+func (c *command) fork(pids bool) (*Process, error) {
 	var report [2]int
 	if err := unix.Pipe2(report[:], unix.O_CLOEXEC); err != nil {
 		return nil, err
 	}
 	failed := os.NewFile(uintptr(report[0]), "report")
 	defer failed.Close()
-	b := &child{command: c, report: report[1]}
-	b.prepare()
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		unix.Close(report[1])
+		return nil, err
+	}
+	defer unix.Close(pair[0])
+	b := &child{command: c, report: report[1], socket: pair[1], own: container.Capabilities()}
+	b.prepare(pair[0], pids)
 	var pidfd int32
 	old := program.BlockSignals()
 	pid, e := b.Start(unix.CLONE_PIDFD|b.clone, uintptr(report[1]), &pidfd)
 	program.SetSignals(old)
 	runtime.KeepAlive(b)
 	unix.Close(report[1])
+	unix.Close(pair[1])
 	if e != 0 {
 		return nil, e
 	}
 	p := &Process{PID: int(pid), FD: os.NewFile(uintptr(pidfd), "process "+strconv.Itoa(int(pid)))}
-	var f program.Failure
-	buf := unsafe.Slice((*byte)(unsafe.Pointer(&f)), unsafe.Sizeof(f))
-	n, err := io.ReadFull(failed, buf)
-	if errors.Is(err, io.EOF) { // closed by execve(2)
-		return p, nil
+	if err = b.answer(pair[0], p.PID); err == nil {
+		var f program.Failure
+		buf := unsafe.Slice((*byte)(unsafe.Pointer(&f)), unsafe.Sizeof(f))
+		n, e := io.ReadFull(failed, buf)
+		if errors.Is(e, io.EOF) { // closed by execve(2)
+			return p, nil
+		}
+		if err = errUnfinished; n == len(buf) {
+			err = b.failure(f)
+		}
 	}
-	defer p.FD.Close()
+	_ = unix.PidfdSendSignal(int(pidfd), unix.SIGKILL, nil, 0)
 	_, _ = unix.Wait4(p.PID, nil, 0, nil)
-	if n != len(buf) {
-		return nil, errUnfinished
+	p.FD.Close()
+	return nil, err
+}
+
+// answer does what the child asks for. A child that asks no more says in its report why.
+func (b *child) answer(socket, pid int) error {
+	var buf [1]byte
+	for _, do := range b.asks {
+		n, err := unix.Read(socket, buf[:])
+		for errors.Is(err, unix.EINTR) {
+			n, err = unix.Read(socket, buf[:])
+		}
+		if n <= 0 {
+			return nil
+		}
+		if err := do(pid); err != nil {
+			return err
+		}
+		if _, err := unix.Write(socket, buf[:]); err != nil {
+			return nil
+		}
 	}
-	return nil, b.failure(f)
+	return nil
 }

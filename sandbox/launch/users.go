@@ -40,7 +40,7 @@ func (r *Room) identify() (identity, error) {
 		_ = id.lookUp("root")
 		id.set = false
 	}
-	if s.Group != "" && !(s.DynamicUser && id.dynamic) {
+	if s.Group != "" && !(id.dynamic && s.Group == id.name) {
 		gid, ok := groupID(s.Group)
 		if !ok {
 			return id, detailed(group, unix.ESRCH, "No such process")
@@ -171,15 +171,10 @@ const (
 func (r *Room) dynamicUser(id *identity) error {
 	name := r.s.User
 	if name == "" {
-		name = dynamicName(r.u.Name)
+		name = unit.Prefix(r.u.Name)
 	}
 	if err := id.lookUp(name); err == nil {
 		return nil
-	}
-	if s := r.s.Group; s != "" && s != name {
-		if _, ok := groupID(s); !ok {
-			return unix.ESRCH
-		}
 	}
 	*id = identity{set: true, grouped: true, dynamic: true, name: name, home: "/", shell: "/usr/sbin/nologin"}
 	taken := make(map[uint32]bool)
@@ -227,31 +222,4 @@ func (r *Room) claim(uid uint32, name string) bool {
 	_ = f.Truncate(0)
 	fmt.Fprintln(f, name)
 	return true
-}
-
-// dynamicName is the user of a unit that names none.
-func dynamicName(name string) string {
-	base := strings.TrimSuffix(name, unit.Type(name))
-	prefix := unit.Prefix(name)
-	if validUser(prefix) && !strings.Contains(base, "@") {
-		return prefix
-	}
-	if len(prefix) > 14 {
-		prefix = prefix[:14]
-	}
-	if !validUser(prefix) {
-		prefix = "_du"
-	}
-	return fmt.Sprintf("%s%016x", prefix, unit.SipHash([2]uint64{}, name))[:min(31, len(prefix)+16)]
-}
-
-func validUser(name string) bool {
-	for i := range len(name) {
-		c := name[i]
-		letter := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '_'
-		if !letter && (i == 0 || c != '-' && (c < '0' || c > '9')) {
-			return false
-		}
-	}
-	return name != "" && len(name) <= 31
 }

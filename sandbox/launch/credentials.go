@@ -1,0 +1,220 @@
+package launch
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"net"
+	"os"
+	"path"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"ctl/internal/unit"
+)
+
+// credentialStores are where credentials without a path are, https://systemd.io/CREDENTIALS; the first is what the manager was given.
+func (r *Room) credentialStores() []string {
+	stores := []string{"/run/credentials/@system", "/etc/credstore", "/run/credstore", "/usr/local/lib/credstore", "/usr/lib/credstore"}
+	if d := os.Getenv("CREDENTIALS_DIRECTORY"); d != "" { // ours, as of a container
+		stores[0] = d
+	}
+	return stores
+}
+
+// The most that there may be of credentials, all together and of one.
+const (
+	maxCredentials = 1 << 20
+	maxCredential  = 1 << 20
+)
+
+// A keep is a directory of credentials that is being filled.
+type keep struct {
+	dir  string
+	id   *identity
+	left int
+}
+
+// credentials makes the directory of LoadCredential= and its kin.
+func (r *Room) credentials() error {
+	s := r.s
+	if len(s.LoadCredentials)+len(s.SetCredentials)+len(s.ImportCredentials) == 0 {
+		return nil
+	}
+	top := "/run/credentials"
+	if r.h.User {
+		top = r.top(0) + "/credentials"
+	}
+	k := keep{dir: path.Join(top, r.u.Name), id: &r.id, left: maxCredentials}
+	if err := os.MkdirAll(top, 0o755); err != nil {
+		return at(credentials, err)
+	}
+	_ = os.RemoveAll(k.dir)
+	if err := os.Mkdir(k.dir, 0o700); err != nil {
+		return at(credentials, err)
+	}
+	r.creds = k.dir
+	for _, pattern := range s.ImportCredentials {
+		r.importCredentials(&k, pattern)
+	}
+	for _, c := range s.LoadCredentials {
+		if c.Encrypted {
+			return detailed(credentials, unix.EOPNOTSUPP, "encrypted credentials are not supported")
+		}
+		err := r.loadCredential(&k, c.Name, c.Path)
+		if errors.Is(err, fs.ErrNotExist) && (!path.IsAbs(c.Path) || r.hasDefault(c.Name)) {
+			continue
+		}
+		if err != nil {
+			return at(credentials, err)
+		}
+	}
+	for _, c := range s.SetCredentials {
+		if c.Encrypted {
+			return detailed(credentials, unix.EOPNOTSUPP, "encrypted credentials are not supported")
+		}
+		if _, err := os.Lstat(path.Join(k.dir, c.Name)); err == nil {
+			continue
+		}
+		if err := k.put(c.Name, c.Data); err != nil {
+			return at(credentials, err)
+		}
+	}
+	if !r.h.User {
+		if err := unix.Chown(k.dir, int(r.id.uid), int(r.id.gid)); err != nil {
+			return at(credentials, err)
+		}
+	}
+	return at(credentials, os.Chmod(k.dir, 0o500))
+}
+
+func (r *Room) hasDefault(name string) bool {
+	for _, c := range r.s.SetCredentials {
+		if c.Name == name {
+			return true
+		}
+	}
+	return false
+}
+
+// loadCredential loads a file, all files of a directory, or what a socket says.
+func (r *Room) loadCredential(k *keep, name, from string) error {
+	if !path.IsAbs(from) {
+		if from == "" {
+			from = name
+		}
+		for _, store := range r.credentialStores() {
+			data, err := readSecret(path.Join(store, from))
+			if errors.Is(err, fs.ErrNotExist) {
+				continue
+			}
+			if err != nil {
+				return err
+			}
+			return k.put(name, data)
+		}
+		return fs.ErrNotExist
+	}
+	st, err := os.Stat(from)
+	if err != nil {
+		return err
+	}
+	switch {
+	case st.IsDir():
+		return filepathWalk(from, func(p, below string) error {
+			data, err := readSecret(p)
+			if err != nil {
+				return err
+			}
+			return k.put(name+"_"+strings.ReplaceAll(below, "/", "_"), data)
+		})
+	case st.Mode()&fs.ModeSocket != 0:
+		data, err := r.askSocket(from, name)
+		if err != nil {
+			return err
+		}
+		return k.put(name, data)
+	}
+	data, err := readSecret(from)
+	if err != nil {
+		return err
+	}
+	return k.put(name, data)
+}
+
+// filepathWalk visits the files below a directory.
+func filepathWalk(dir string, visit func(p, below string) error) error {
+	return fs.WalkDir(os.DirFS(dir), ".", func(p string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			return err
+		}
+		return visit(path.Join(dir, p), p)
+	})
+}
+
+// importCredentials takes what there is of names that fit, from the first store that has it.
+func (r *Room) importCredentials(k *keep, pattern string) {
+	pattern, rename, renamed := strings.Cut(pattern, ":")
+	for _, store := range r.credentialStores() {
+		entries, err := os.ReadDir(store)
+		if err != nil {
+			continue
+		}
+		for _, e := range entries {
+			if !unit.Fnmatch(pattern, e.Name()) || e.IsDir() {
+				continue
+			}
+			name := e.Name()
+			if renamed {
+				if plain, glob := strings.CutSuffix(pattern, "*"); glob {
+					name = rename + strings.TrimPrefix(name, plain)
+				} else {
+					name = rename
+				}
+			}
+			if _, err := os.Lstat(path.Join(k.dir, name)); err == nil {
+				continue
+			}
+			if data, err := readSecret(path.Join(store, e.Name())); err == nil {
+				_ = k.put(name, data)
+			}
+		}
+	}
+}
+
+// askSocket reads a credential from a socket; who asks, and for what, the address that we are bound to tells.
+func (r *Room) askSocket(p, name string) ([]byte, error) {
+	own := &net.UnixAddr{Name: "@" + r.o.Invocation[:16] + "/unit/" + r.u.Name + "/" + name, Net: "unix"}
+	c, err := net.DialUnix("unix", own, &net.UnixAddr{Name: p, Net: "unix"})
+	if err != nil {
+		return nil, err
+	}
+	defer c.Close()
+	return io.ReadAll(io.LimitReader(c, maxCredential+1))
+}
+
+func readSecret(p string) ([]byte, error) {
+	f, err := os.Open(p)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, maxCredential+1))
+}
+
+// put writes a credential.
+func (k *keep) put(name string, data []byte) error {
+	if k.left -= len(name) + len(data); k.left < 0 {
+		return unix.E2BIG
+	}
+	p := path.Join(k.dir, name)
+	_ = os.Remove(p)
+	if err := os.WriteFile(p, data, 0o400); err != nil {
+		return err
+	}
+	if os.Geteuid() != 0 {
+		return nil
+	}
+	return unix.Chown(p, int(k.id.uid), int(k.id.gid))
+}

@@ -1,0 +1,203 @@
+package launch
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"ctl/sandbox/namespace"
+)
+
+// share makes the namespaces that all commands of an activation share, or takes those of the unit that it is to share them with.
+func (r *Room) share() error {
+	if j := r.o.Join; j != nil {
+		r.network, r.ipc, r.tmp, r.shared = j.network, j.ipc, j.tmp, true
+		return nil
+	}
+	s := r.s
+	for _, n := range [...]struct {
+		on   bool
+		flag int
+		name string
+		path string
+		step step
+		to   **os.File
+	}{{s.PrivateNetwork, unix.CLONE_NEWNET, "net", s.NetworkNamespacePath, network, &r.network}, {s.PrivateIPC, unix.CLONE_NEWIPC, "ipc", s.IPCNamespacePath, namespaces, &r.ipc}} {
+		if n.path == "" && !n.on {
+			continue
+		}
+		var err error
+		if n.path != "" {
+			*n.to, err = os.OpenFile(n.path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+		} else {
+			*n.to, err = r.make(n.flag, n.name)
+		}
+		if n.path == "" && (errors.Is(err, unix.EPERM) || errors.Is(err, unix.ENOSYS)) {
+			r.o.Warn("there may be no other " + n.name + " namespace here")
+			continue
+		}
+		if err != nil {
+			return at(n.step, err)
+		}
+	}
+	return nil
+}
+
+// make makes a namespace, of which this thread becomes a member.
+func (r *Room) make(flag int, name string) (*os.File, error) {
+	if err := unix.Unshare(flag); err != nil {
+		return nil, err
+	}
+	if flag == unix.CLONE_NEWNET {
+		if err := loopback(); err != nil && !errors.Is(err, unix.EPERM) {
+			return nil, err
+		}
+	}
+	fd, err := unix.Openat(int(r.proc.Fd()), "thread-self/ns/"+name, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	return os.NewFile(uintptr(fd), name), nil
+}
+
+// loopback brings the interface lo up, netdevice(7).
+func loopback() error {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	r, err := unix.NewIfreq("lo")
+	if err != nil {
+		return err
+	}
+	r.SetUint16(unix.IFF_UP)
+	return unix.IoctlIfreq(fd, unix.SIOCSIFFLAGS, r)
+}
+
+// enter moves the thread into the namespaces but that of mounts.
+func (c *command) enter() error {
+	if !c.sandbox {
+		return nil
+	}
+	if c.network != nil {
+		if err := unix.Setns(int(c.network.Fd()), unix.CLONE_NEWNET); err != nil {
+			return at(network, err)
+		}
+	}
+	if c.ipc != nil {
+		if err := unix.Setns(int(c.ipc.Fd()), unix.CLONE_NEWIPC); err != nil {
+			return at(namespaces, err)
+		}
+	}
+	s := c.s
+	if s.ProtectControlGroups == "private" || s.ProtectControlGroups == "strict" {
+		if err := unix.Unshare(unix.CLONE_NEWCGROUP); err != nil && !denied(err) {
+			return at(namespaces, err)
+		}
+	}
+	if s.ProtectHostname == "yes" || s.ProtectHostname == "private" {
+		err := unix.Unshare(unix.CLONE_NEWUTS)
+		if err == nil && s.Hostname != "" {
+			err = unix.Sethostname([]byte(s.Hostname))
+		}
+		if err != nil && !denied(err) {
+			return at(namespaces, err)
+		}
+		if err != nil {
+			c.o.Warn("ProtectHostname= not applied: there may be no other UTS namespace here")
+		}
+	}
+	return nil
+}
+
+// denied tells whether something is not allowed here, as in many containers.
+func denied(err error) bool {
+	return errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES) || errors.Is(err, unix.ENOSYS) || errors.Is(err, unix.EINVAL)
+}
+
+// userNamespace moves the process into a user namespace, the last of all, so that the others are the host's.
+func (b *child) userNamespace() {
+	kind := b.s.PrivateUsers
+	if !b.sandbox || kind == "" || kind == "no" {
+		return
+	}
+	b.do(user, unix.SYS_UNSHARE, unix.CLONE_NEWUSER)
+	b.ask(user, func(pid int) error {
+		dir := strconv.Itoa(pid)
+		for _, m := range [...]struct {
+			file string
+			id   uint32
+		}{{"uid_map", b.id.uid}, {"gid_map", b.id.gid}} {
+			if err := b.writeProc(dir+"/"+m.file, idMap(kind, m.id)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// idMap are the users of a user namespace, user_namespaces(7).
+func idMap(kind string, id uint32) string {
+	switch {
+	case kind == "identity":
+		return "0 0 65536\n"
+	case kind == "full":
+		return "0 0 1\n1 1 4294967294\n"
+	case id == 0:
+		return "0 0 1\n"
+	}
+	return fmt.Sprintf("0 0 1\n%d %d 1\n", id, id)
+}
+
+// writeProc writes a file of the host's /proc.
+func (r *Room) writeProc(name, text string) error {
+	fd, err := unix.Openat(int(r.proc.Fd()), name, unix.O_WRONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	_, err = unix.Write(fd, []byte(text))
+	return err
+}
+
+// procOf has the child, which is the first process of a PID namespace, mount the /proc of that; then it follows into the mount
+// namespace, which can only be made with it.
+func (b *child) procOf(options []string) {
+	const place = 90 // where the parent looks for it
+	fs, fd := b.Reg(), b.Reg()
+	about := stepNames[namespaces]
+	b.Sys(about, fs, unix.SYS_FSOPEN, "proc", unix.FSOPEN_CLOEXEC)
+	b.do(namespaces, unix.SYS_FSCONFIG, fs, unix.FSCONFIG_SET_STRING, "source", "proc", 0)
+	for _, o := range options {
+		name, value, _ := strings.Cut(o, "=")
+		b.do(namespaces, unix.SYS_FSCONFIG, fs, unix.FSCONFIG_SET_STRING, name, value, 0)
+	}
+	b.do(namespaces, unix.SYS_FSCONFIG, fs, unix.FSCONFIG_CMD_CREATE, nil, nil, 0)
+	b.Sys(about, fd, unix.SYS_FSMOUNT, fs, unix.FSMOUNT_CLOEXEC, unix.MOUNT_ATTR_NOSUID|unix.MOUNT_ATTR_NODEV|unix.MOUNT_ATTR_NOEXEC)
+	b.do(namespaces, unix.SYS_DUP3, fd, place, unix.O_CLOEXEC)
+	b.ask(namespaces, func(pid int) error {
+		pidfd, err := unix.PidfdOpen(pid, 0)
+		if err != nil {
+			return err
+		}
+		defer unix.Close(pidfd)
+		own, err := unix.PidfdGetfd(pidfd, place, 0)
+		if err != nil {
+			return err
+		}
+		return b.mounts(namespace.Hooks{Proc: func([]string) (int, error) { return own, nil }})
+	})
+	mounts := b.Reg()
+	name := fmt.Sprintf("%d/task/%d/ns/mnt", os.Getpid(), unix.Gettid())
+	b.Sys(about, mounts, unix.SYS_OPENAT, int(b.proc.Fd()), name, unix.O_RDONLY|unix.O_CLOEXEC)
+	b.do(namespaces, unix.SYS_SETNS, mounts, unix.CLONE_NEWNS)
+	b.do(namespaces, unix.SYS_CLOSE, place)
+	b.Close(mounts)
+	b.Close(fd)
+	b.Close(fs)
+}
