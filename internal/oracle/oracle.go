@@ -46,6 +46,12 @@ func NeedRoot(t testing.TB, why string) {
 	}
 }
 
+// atEnd is called when all tests of a package have been run.
+var atEnd []func() error
+
+// AtEnd has f called when all tests of the package have been run, for what they share.
+func AtEnd(f func() error) { atEnd = append(atEnd, f) }
+
 // Main runs the tests of a package, or what Chroot needs, and removes what Ctl has built.
 func Main(m *testing.M) {
 	if root := os.Getenv(roomEnv); root != "" {
@@ -63,6 +69,12 @@ func Main(m *testing.M) {
 		os.Exit(0)
 	}
 	code := m.Run()
+	for _, f := range atEnd {
+		if err := f(); err != nil {
+			fmt.Fprintln(os.Stderr, "at the end:", err)
+			code = 1
+		}
+	}
 	if bin, err := Ctl(); err == nil {
 		os.RemoveAll(filepath.Dir(bin))
 	}
