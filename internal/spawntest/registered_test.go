@@ -31,7 +31,16 @@ machinectl terminate foo; over
 run --kill-signal=SIGKILL sleep 1000; systemctl stop foo.scope; over
 $N --property=Foo=bar true 2>&1; echo $?
 $N --property=MemoryMax=x true 2>&1; echo $?
-$N --register=no sh -c 'exit 3'; echo $?`
+$N --register=no sh -c 'exit 3'; echo $?
+rm -f /inner/etc/machine-id; run -b --kill-signal=SIGRTMIN+3 >/dev/null
+until systemctl -M foo is-system-running --wait >/dev/null 2>&1 || [ $? = 1 ] && systemctl -M foo is-active -q dbus 2>/dev/null; do kill -0 $p || break; sleep 0.1; done
+machinectl list --no-legend
+machinectl status foo -n0 | sed 's/^foo(.*/foo/; s/Since:.*/Since:/; s/[0-9]\{2,\}/N/g; /─/d'
+/ctl/systemctl -M foo is-active dbus; /usr/bin/systemctl -M foo is-active dbus
+machinectl -q shell foo /usr/bin/touch /root/made </dev/null; echo "shell $?"; machinectl -q shell nobody@foo /usr/bin/id -un </dev/null
+echo text >/run/text; machinectl copy-to foo /run/text /root/copied; machinectl copy-from foo /root/copied /run/back; cat /run/back; rm /run/back
+ls /inner/root; rm /inner/root/*
+machinectl poweroff foo; over`
 
 // TestRegistered compares scopes and machines on a booted machine.
 func TestRegistered(t *testing.T) {
