@@ -118,14 +118,14 @@ func (l *life) run(t *testing.T, m *oracle.Machine, how string) lived {
 		t.Fatalf("%+v", r)
 	}
 	result, messages, _ := strings.Cut(parts[1], "\n=\n")
-	return lived{parts[0], result, said(messages)}
+	return lived{parts[0], result, plain(messages)}
 }
 
 // passing are messages that only one of them has.
 var passing = regexp.MustCompile(`(?m)^.*(Consumed .* CPU time|Triggering|Converting job).*\n`)
 
-// said are messages without what differs by nature.
-func said(s string) string {
+// plain are messages without what differs by nature.
+func plain(s string) string {
 	s = passing.ReplaceAllString(s, "")
 	return regexp.MustCompile(`PID [0-9]+|process [0-9]+`).ReplaceAllString(s, "PID")
 }
