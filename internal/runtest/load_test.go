@@ -193,10 +193,33 @@ func TestLoadMessages(t *testing.T) {
 		}
 	}
 	for _, c := range cases {
-		if d := cmp.Diff(want[c.name], slices.DeleteFunc(said(load(t, root, c.name)), func(s string) bool { return unitOf(s) == "" })); d != "" {
-			t.Errorf("%s\n%s", c.text[:min(len(c.text), 200)], d)
+		got := slices.DeleteFunc(said(load(t, root, c.name)), func(s string) bool { return unitOf(s) == "" })
+		if d := lineDiff(want[c.name], got); d != "" {
+			t.Errorf("%s: - systemd, + ctl\n%s%s", c.name, c.text[:min(len(c.text), 200)], d)
 		}
 	}
+}
+
+// lineDiff are the lines that only one of two lists has, "" if they are equal.
+func lineDiff(want, got []string) string {
+	if slices.Equal(want, got) {
+		return ""
+	}
+	var b strings.Builder
+	for _, l := range want {
+		if !slices.Contains(got, l) {
+			b.WriteString("- " + l + "\n")
+		}
+	}
+	for _, l := range got {
+		if !slices.Contains(want, l) {
+			b.WriteString("+ " + l + "\n")
+		}
+	}
+	if b.Len() == 0 {
+		return "another order or number:\n" + cmp.Diff(want, got)
+	}
+	return b.String()
 }
 
 // install writes the unit files in the machine, in pieces that are short enough to be an argument.

@@ -1,9 +1,11 @@
 package service
 
 import (
+	"strings"
 	"time"
 
 	"ctl/internal/clock"
+	"ctl/internal/unit"
 )
 
 // defaults are what system.conf(5), of a user's manager user.conf, says that settings are where unit files say nothing.
@@ -44,43 +46,156 @@ func (l *loader) finishService() string {
 	}
 	if !l.given.timeoutAbort {
 		s.TimeoutAbort = s.TimeoutStop
+		if l.defaults.abortGiven {
+			s.TimeoutAbort = l.defaults.timeoutAbort
+		}
 	}
-	if !l.given.notifyAccess && (s.Type == Notify || s.Type == NotifyReload || s.Watchdog > 0 || s.FileDescriptorMax > 0) {
+	if s.NotifyAccess == AccessNone && (s.Type == Notify || s.Type == NotifyReload || s.Watchdog > 0 || s.FileDescriptorMax > 0) {
 		s.NotifyAccess = AccessMain
 	}
 	if l.exec.DynamicUser {
 		l.dynamic()
 	}
+	if state := l.verifyService(); state != "" {
+		return state
+	}
+	return l.verifyExec()
+}
+
+// verifyService checks what only services have.
+func (l *loader) verifyService() string {
+	s := l.service
+	wrong := ""
+	switch {
+	case len(s.Start) == 0 && len(s.Stop) == 0 && !l.given.successAction:
+		wrong = "Service has no ExecStart=, ExecStop=, or SuccessAction=. Refusing."
+	case s.Type != Oneshot && len(s.Start) == 0 && (s.RemainAfterExit || l.given.successAction):
+		wrong = "Service has no ExecStart= setting, which is only allowed for Type=oneshot services. Refusing."
+	case !s.RemainAfterExit && len(s.Start) == 0 && !l.given.successAction:
+		wrong = "Service has no ExecStart= and no SuccessAction= settings and does not have RemainAfterExit=yes set. Refusing."
+	case s.Type != Oneshot && len(s.Start) > 1:
+		wrong = "Service has more than one ExecStart= setting, which is only allowed for Type=oneshot services. Refusing."
+	case s.Type == Oneshot && (s.Restart == RestartAlways || s.Restart == RestartOnSuccess):
+		wrong = "Service has Restart= set to either always or on-success, which isn't allowed for Type=oneshot services. Refusing."
+	case s.Type == Oneshot && s.ExitTypeCgroup:
+		wrong = "Service has ExitType=cgroup set, which isn't allowed for Type=oneshot services. Refusing."
+	case s.Type == DBus && s.BusName == "":
+		wrong = "Service is of type D-Bus but no D-Bus service name has been specified. Refusing."
+	case s.Type == Forking && s.PrivatePIDs:
+		wrong = "Service of Type=forking does not support PrivatePIDs=yes. Refusing."
+	}
+	if wrong != "" {
+		l.complain(Fatal, wrong)
+		return "bad-setting"
+	}
+	l.settleService()
 	return ""
+}
+
+// settleService says of settings that do not go together which ones count.
+func (l *loader) settleService() {
+	s := l.service
+	if l.given.usbDescriptors != l.given.usbStrings {
+		has, lacks := "Descriptors", "Strings"
+		if l.given.usbStrings {
+			has, lacks = lacks, has
+		}
+		l.complain(Note, "Service has USBFunction"+has+"= setting, but no USBFunction"+lacks+"=. Ignoring.")
+	}
+	if s.RuntimeMax != Forever && s.Type == Oneshot {
+		l.complain(Note, "RuntimeMaxSec= has no effect in combination with Type=oneshot. Ignoring.")
+	}
+	if s.RestartMaxDelaySec == Forever && s.RestartSteps > 0 {
+		l.complain(Note, "Service has RestartSteps= but no RestartMaxDelaySec= setting. Ignoring.")
+	}
+	if s.RestartMaxDelaySec != Forever && s.RestartSteps == 0 {
+		l.complain(Note, "Service has RestartMaxDelaySec= but no RestartSteps= setting. Ignoring.")
+	}
+	if s.RestartMaxDelaySec < s.RestartSec {
+		l.complain(Note, "RestartMaxDelaySec= has a value smaller than RestartSec=, resetting RestartSec= to RestartMaxDelaySec=.")
+		s.RestartSec = s.RestartMaxDelaySec
+	}
+	if s.RestartRandomized == Forever {
+		l.complain(Note, "RestartRandomizedDelaySec= cannot be infinity, ignoring.")
+		s.RestartRandomized = 0
+	}
+}
+
+// verifyExec checks what all units with processes have.
+func (l *loader) verifyExec() string {
+	e := l.exec
+	wrong := ""
+	switch {
+	case e.DynamicUser && e.WorkingDirectory.Home:
+		wrong = "WorkingDirectory=~ is not allowed under DynamicUser=yes. Refusing."
+	case apiPath(e.WorkingDirectory.Path) && e.NeedsMounts():
+		wrong = "WorkingDirectory= may not be below /proc/, /sys/ or /dev/ when using mount namespacing. Refusing."
+	case e.PrivatePIDs && l.service == nil:
+		wrong = "PrivatePIDs= setting is only supported for service units. Refusing."
+	case e.PrivateUsers == "managed" && (e.User != "" || e.DynamicUser || e.Group != "" || e.PAMName != ""):
+		wrong = "PrivateUsers=managed may not be used in combination with User=/DynamicUser=/Group=/PAMName=. Refusing."
+	case e.PrivateUsers != "no" && e.UserNamespacePath != "":
+		wrong = "PrivateUsers= may not be used with custom UserNamespacePath=. Refusing."
+	case e.PAMName != "" && e.PrivatePIDs:
+		wrong = "PAM is not supported under PrivatePIDs=. Refusing."
+	case e.PAMName != "" && l.kill.KillMode != "control-group" && l.kill.KillMode != "mixed":
+		wrong = "Unit has PAM enabled. Kill mode must be set to 'control-group' or 'mixed'. Refusing."
+	case e.DynamicUser && l.options.User:
+		wrong = "DynamicUser= enabled for user unit, which is not supported. Refusing."
+	}
+	if wrong != "" {
+		l.complain(Fatal, wrong)
+		return "bad-setting"
+	}
+	return ""
+}
+
+func apiPath(p string) bool {
+	for _, api := range [...]string{"/proc", "/sys", "/dev"} {
+		if p == api || strings.HasPrefix(p, api+"/") {
+			return true
+		}
+	}
+	return false
+}
+
+// NeedsMounts tells whether the settings ask for a mount namespace.
+func (e *Exec) NeedsMounts() bool {
+	return e.RootImage != "" || len(e.ReadWrite)+len(e.ReadOnly)+len(e.Inaccessible)+len(e.ExecPaths)+len(e.NoExecPaths) > 0 ||
+		len(e.Binds)+len(e.TemporaryFileSystems)+len(e.MountImages)+len(e.ExtensionImages)+len(e.ExtensionDirectories) > 0 ||
+		e.MountFlags != "" || e.PrivateTmp != "no" || e.PrivateDevices || e.PrivateIPC || e.PrivatePIDs || e.PrivateMounts != nil && *e.PrivateMounts ||
+		e.ProtectSystem != "no" || e.ProtectHome != "no" || e.ProtectKernelTunables || e.ProtectKernelModules || e.ProtectKernelLogs ||
+		e.ProtectControlGroups != "no" || e.ProtectProc != "default" || e.ProcSubset != "all" || e.RootEphemeral || e.DynamicUser
 }
 
 // dynamic adds what a user of its own brings.
 func (l *loader) dynamic() {
 	e := l.exec
 	if e.User == "" {
-		e.User = prefixUser(l.unit.Name)
+		e.User = dynamicName(l.unit.Name)
 	}
 	if e.Group == "" {
 		e.Group = e.User
 	}
-	if e.ProtectSystem == "no" || e.ProtectSystem == "yes" || e.ProtectSystem == "full" {
+	if e.PrivateTmp == "no" || e.PrivateTmp == "yes" && !l.given.privateTmp {
+		e.PrivateTmp = "disconnected"
+	}
+	if e.ProtectSystem != "full" && e.ProtectSystem != "strict" || e.ProtectSystem == "full" {
 		e.ProtectSystem = "strict"
 	}
 	if e.ProtectHome == "no" {
 		e.ProtectHome = "read-only"
 	}
-	if e.PrivateTmp == "no" {
-		e.PrivateTmp = "disconnected"
-	}
 	e.RemoveIPC, e.NoNewPrivileges, e.RestrictSUIDSGID = true, true, true
 }
 
-func prefixUser(name string) string { return name }
-
-func (l *loader) finishSocket() string { return "" }
-
-func newSocket() *Socket {
-	return &Socket{Unit: newUnit(), Exec: newExec(), Kill: newKill(), SocketMode: 0o666, DirectoryMode: 0o755}
+// dynamicName is the name of the user that a unit gets if it does not name one: its own, or what is made of it where that is none.
+func dynamicName(name string) string {
+	prefix := unit.Prefix(name)
+	if validDynamic(prefix) {
+		return prefix
+	}
+	return prefix
 }
 
-var socketSettings = [...]setting{}
+func validDynamic(s string) bool { return strictUser(s) }

@@ -12,13 +12,15 @@ import (
 
 // given is what the files have said of settings whose defaults depend on others.
 type given struct {
-	serviceType               bool
-	timeoutStart, timeoutStop bool
-	timeoutAbort              bool
-	notifyAccess              bool
-	killMode                  bool
-	cpus                      []int
-	noStart                   bool // Type= says that there need not be a command
+	serviceType                bool
+	timeoutStart, timeoutStop  bool
+	timeoutAbort               bool
+	notifyAccess               bool
+	killMode                   bool
+	cpus                       []int
+	successAction              bool
+	usbDescriptors, usbStrings bool
+	privateTmp                 bool
 }
 
 func (l *line) serviceType() {

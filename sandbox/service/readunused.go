@@ -50,7 +50,20 @@ func (l *line) onFailureIsolate() {
 	}
 }
 
+func (l *line) usbFunction() {
+	p := ""
+	l.path(&p, false)
+	if l.key == "USBFunctionStrings" {
+		l.given.usbStrings = p != ""
+	} else {
+		l.given.usbDescriptors = p != ""
+	}
+}
+
 func (l *line) action() {
+	if l.key == "SuccessAction" {
+		l.given.successAction = l.value != "none"
+	}
 	if !slices.Contains([]string{"none", "exit", "exit-force", "reboot", "reboot-force", "reboot-immediate", "poweroff", "poweroff-force",
 		"poweroff-immediate", "soft-reboot", "soft-reboot-force", "kexec", "kexec-force", "halt", "halt-force", "halt-immediate"}, l.value) {
 		l.warn("Failed to parse " + l.key + "=, ignoring: " + l.value)

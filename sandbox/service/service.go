@@ -224,7 +224,8 @@ type Socket struct {
 	RemoveOnStop                           bool
 	FDName                                 string
 	MaxConnections                         uint
-	Options                                [][2]string // the rest, as written
+	Timeout                                time.Duration // TimeoutSec=, of its commands
+	Options                                [][2]string   // the rest, as written
 	StartPre, StartPost, StopPre, StopPost []Command
 }
 

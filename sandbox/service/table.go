@@ -125,8 +125,8 @@ var serviceSettings = [...]setting{
 		l.given.notifyAccess = true
 	}, Note},
 	{"Sockets", (*line).sockets, Note},
-	{"USBFunctionDescriptors", (*line).pathUnused, Lacking},
-	{"USBFunctionStrings", (*line).pathUnused, Lacking},
+	{"USBFunctionDescriptors", (*line).usbFunction, Lacking},
+	{"USBFunctionStrings", (*line).usbFunction, Lacking},
 	{"OOMPolicy", func(l *line) { l.word(&l.service.OOMPolicy, "continue", "stop", "kill") }, Note},
 	{"OpenFile", (*line).openFile, Note},
 	{"ReloadSignal", func(l *line) { l.signal(&l.service.ReloadSignal) }, Note},
