@@ -171,10 +171,25 @@ func settingsOf(t *testing.T, m *oracle.Machine, section string) (l []string) {
 	return l
 }
 
+// loadTree is a tree that says of itself what the machine does.
+func loadTree(t *testing.T, m *oracle.Machine) string {
+	t.Helper()
+	root := t.TempDir()
+	for _, p := range []string{"/etc/machine-id", "/etc/os-release"} {
+		if err := os.MkdirAll(filepath.Dir(root+p), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(root+p, []byte(m.Run(t, "cat "+p).Stdout), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return root
+}
+
 // TestLoadMessages: of each unit file ctl says what systemd says of it.
 func TestLoadMessages(t *testing.T) {
-	root := t.TempDir()
 	m := oracle.Boot(t, "")
+	root := loadTree(t, m)
 	cases := slices.Concat(listed(t, "services"), listed(t, "commands"))
 	for _, c := range cases {
 		write(t, root, c)
@@ -188,9 +203,13 @@ func TestLoadMessages(t *testing.T) {
 	for line := range strings.Lines(r.Stderr) {
 		line = strings.TrimSuffix(line, "\n")
 		name := unitOf(line)
-		if name != "" && !strings.Contains(line, " is not executable: ") {
+		// What systemd-analyze says of its own is no matter of loading.
+		if name != "" && !strings.Contains(line, " is not executable: ") && !strings.HasSuffix(line, " not loaded, socket cannot be started.") {
 			want[name] = append(want[name], line)
 		}
+	}
+	for name := range want {
+		want[name] = slices.Compact(want[name])
 	}
 	for _, c := range cases {
 		got := slices.DeleteFunc(said(load(t, root, c.name)), func(s string) bool { return unitOf(s) == "" })

@@ -51,7 +51,10 @@ func Size(s string, base float64) (uint64, error) {
 	total, from := uint64(0), 0
 	for {
 		s = strings.TrimLeft(s, " \t\n\r")
-		if strings.HasPrefix(s, "-") {
+		if negative, ok := strings.CutPrefix(s, "-"); ok {
+			if strings.TrimLeft(negative, "0123456789") == negative {
+				return 0, syscall.EINVAL
+			}
 			return 0, syscall.ERANGE
 		}
 		s = strings.TrimPrefix(s, "+")

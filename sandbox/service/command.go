@@ -48,7 +48,12 @@ func (r *commandReader) word() (string, bool) {
 	w, rest, err := unit.CWord(r.rest, false)
 	if err != nil {
 		if w, rest, err = unit.CWord(r.rest, true); err != nil {
-			r.warn("Unbalanced quoting, ignoring: \"" + r.from + "\"")
+			text := "Unbalanced quoting, ignoring: \"" + r.from + "\""
+			if r.rest == r.from || r.mild {
+				r.warn(text)
+			} else {
+				r.refuse(text)
+			}
 			return "", false
 		}
 		r.warn("Ignoring unknown escape sequences: \"" + w + "\"")

@@ -112,6 +112,10 @@ func (l *line) mode(p *uint32) {
 }
 
 func (l *line) signal(p *syscall.Signal) {
+	if n, err := unit.Signed(l.value, 32); err == nil && (n < 1 || n > unit.RTMax) {
+		l.bad(syscall.ERANGE)
+		return
+	}
 	if !unit.IsSignal(l.value) {
 		l.bad(syscall.EINVAL)
 		return

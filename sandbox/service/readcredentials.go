@@ -14,7 +14,7 @@ func (l *line) setCredential(encrypted bool) {
 		l.exec.SetCredentials = nil
 		return
 	}
-	name, data, ok := strings.Cut(l.value, ":")
+	name, data, ok := cutEscaped(l.value)
 	if !ok || name == "" {
 		l.invalidSyntax()
 		return
@@ -52,6 +52,21 @@ func setCredentialIn(list *[]Credential, c Credential) {
 	*list = append(*list, c)
 }
 
+// cutEscaped is strings.Cut at a colon; before it, a backslash goes and the byte after it stays as it is.
+func cutEscaped(s string) (before, after string, found bool) {
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		if s[i] == ':' {
+			return b.String(), s[i+1:], true
+		}
+		if s[i] == '\\' && i+1 < len(s) {
+			i++
+		}
+		b.WriteByte(s[i])
+	}
+	return b.String(), "", false
+}
+
 func (l *line) credentialName(s string) (string, bool) {
 	name, err := l.specified(s)
 	if err != nil {
@@ -75,7 +90,7 @@ func (l *line) loadCredential(encrypted bool) {
 		l.exec.LoadCredentials = nil
 		return
 	}
-	name, source, two := strings.Cut(l.value, ":")
+	name, source, two := cutEscaped(l.value)
 	if name == "" || two && source == "" {
 		l.invalidSyntax()
 		return
@@ -106,7 +121,7 @@ func (l *line) importCredential() {
 		l.exec.ImportCredentials = nil
 		return
 	}
-	pattern, rename, renamed := strings.Cut(l.value, ":")
+	pattern, rename, renamed := cutEscaped(l.value)
 	s, err := l.specified(pattern)
 	if err != nil {
 		l.warn("Failed to resolve unit specifiers in '" + pattern + "', ignoring: " + strerror(err))

@@ -203,7 +203,14 @@ func (l *line) named(p **int, high int64, text string, names ...string) {
 	n := int64(slices.Index(names, l.value))
 	if n < 0 || l.value == "" {
 		v, err := unit.Signed(l.value, 32)
-		if err != nil || v < 0 || v > high {
+		switch {
+		case err == nil && text == "CPU scheduling priority" && (v < 0 || v > high):
+			l.warn(text + " is out of range, ignoring: " + l.value)
+			return
+		case err == nil && text == "CPU scheduling policy" && v > 7:
+			l.warn("Unsupported " + text + ": " + l.value)
+			return
+		case err != nil || v < 0 || v > high:
 			l.warn("Failed to parse " + text + ", ignoring: " + l.value)
 			return
 		}
@@ -247,7 +254,15 @@ func (l *line) cpuPriority() {
 
 // numberSet reads numbers and ranges of them; a line adds to those before it.
 func (l *line) numberSet(have []int) (set []int, ok bool) {
-	words := strings.FieldsFunc(l.value, func(r rune) bool { return strings.ContainsRune(" \t\n\r,", r) })
+	value, ok := l.expand(l.value)
+	if !ok {
+		return nil, false
+	}
+	words, err := unit.Words(strings.ReplaceAll(value, ",", " "), unit.Unquote)
+	if err != nil {
+		l.warn("Failed to parse " + l.key + "= setting, ignoring assignment: " + value)
+		return nil, false
+	}
 	set = slices.Clone(have)
 	for _, w := range words {
 		first, last, ranged := strings.Cut(w, "-")
@@ -388,16 +403,6 @@ func (l *line) protectHostname() {
 		return
 	}
 	kind, name, named := strings.Cut(l.value, ":")
-	b, isBool := unit.Boolean(kind)
-	switch {
-	case isBool && b:
-		kind = "yes"
-	case isBool && !named:
-		kind = "no"
-	case kind != "private":
-		l.warn("Failed to parse " + l.key + "=" + l.value + ", ignoring.")
-		return
-	}
 	if named {
 		s, ok := l.expand(name)
 		if !ok {
@@ -407,6 +412,16 @@ func (l *line) protectHostname() {
 			l.warn("Invalid hostname is specified to " + l.key + "=, ignoring: " + name)
 			return
 		}
+	}
+	b, isBool := unit.Boolean(kind)
+	switch {
+	case isBool && b:
+		kind = "yes"
+	case isBool && !named:
+		kind = "no"
+	case kind != "private":
+		l.warn("Failed to parse " + l.key + "=" + l.value + ", ignoring.")
+		return
 	}
 	l.exec.ProtectHostname, l.exec.Hostname = kind, name
 }
@@ -421,13 +436,14 @@ func (l *line) mountFlags() {
 
 func (l *line) label(p *string) {
 	v, optional := strings.CutPrefix(l.value, "-")
-	if l.value == "" {
-		*p = ""
-	} else if s, ok := l.expand(v); ok {
+	s, err := l.specified(v)
+	switch {
+	case err != nil:
+		l.unresolved(v, err, !optional)
+	case optional:
+		*p = "-" + s
+	default:
 		*p = s
-		if optional {
-			*p = "-" + s
-		}
 	}
 }
 
@@ -567,7 +583,7 @@ func (l *line) stream(stream string, kinds ...string) (Stdio, bool) {
 	case !ok:
 		return before, true
 	}
-	if s, ok = l.absolute(s, false); !ok {
+	if s, ok = l.absolute(s, true); !ok {
 		return before, true
 	}
 	return Stdio{Kind: kind, Path: s}, true

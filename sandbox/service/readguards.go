@@ -178,8 +178,8 @@ func (l *line) addressFamilies() {
 	words, _ := unit.Words(rest, 0)
 	for _, w := range words {
 		if f.Set.Assign(invert, []string{w}) != nil {
-			l.warn("Failed to parse address family, ignoring: " + w)
-			continue
+			l.warn("Failed to parse address family, ignoring: " + rest)
+			return
 		}
 		w = strings.Clone(w)
 		f.Names = slices.DeleteFunc(f.Names, func(have string) bool { return have == w })
@@ -254,6 +254,10 @@ func (l *line) architectures() {
 	}
 }
 
+// fileSystemGroups are groups of types of file systems, `systemd-analyze filesystems`.
+var fileSystemGroups = [...]string{"@basic-api", "@anonymous", "@application", "@auxiliary-api", "@common-block", "@historical-block", "@known",
+	"@network", "@privileged-api", "@security", "@temporary"}
+
 func (l *line) restrictFileSystems() {
 	if l.value == "" {
 		l.exec.RestrictFileSystems = nil
@@ -262,6 +266,10 @@ func (l *line) restrictFileSystems() {
 	rest, invert := strings.CutPrefix(l.value, "~")
 	words, err := unit.Words(rest, unit.Unquote)
 	for _, w := range words {
+		if strings.HasPrefix(w, "@") && !slices.Contains(fileSystemGroups[:], w) {
+			l.warn("bpf-restrict-fs: Unknown filesystem group, ignoring: " + w)
+			continue
+		}
 		if invert {
 			w = "~" + w
 		}

@@ -119,7 +119,7 @@ func (l *line) unsetEnvironment() {
 		}
 	}
 	if err != nil {
-		l.invalidSyntax()
+		l.warn("Trailing garbage in UnsetEnvironment, ignoring: " + l.value)
 	}
 }
 
@@ -172,7 +172,10 @@ func (l *line) paths(p *[]string) {
 		*p = nil
 		return
 	}
-	words, _ := l.words()
+	words, errWords := unit.Words(l.value, unit.Unquote)
+	if errWords != nil {
+		defer l.warn("Failed to extract first word, ignoring: " + l.value)
+	}
 	for _, w := range words {
 		s, err := l.specified(w)
 		if err != nil {
@@ -195,7 +198,11 @@ func (l *line) images(p *[]string) {
 		*p = nil
 		return
 	}
-	words, _ := l.split(unit.Unquote | unit.RetainEscape)
+	words, err := unit.Words(l.value, unit.Unquote)
+	if err != nil {
+		l.warn("Invalid syntax " + l.key + "=" + l.value + ", ignoring: " + strerror(err))
+		return
+	}
 	for _, w := range words {
 		source, rest, _ := strings.Cut(w, ":")
 		s, ok := l.expandIn("unit specifiers in \"", source, "\"")
@@ -311,9 +318,7 @@ func (l *line) temporary() {
 		if s, ok = l.absolute(s, false); !ok {
 			continue
 		}
-		options, errO := l.specified(options)
-		if errO != nil {
-			l.warn("Failed to resolve unit specifiers in '" + options + "', ignoring: " + strerror(errO))
+		if options, ok = l.expandBare(options); !ok {
 			continue
 		}
 		l.exec.TemporaryFileSystems = append(l.exec.TemporaryFileSystems, Temporary{s, options})
@@ -385,12 +390,14 @@ func (l *line) directory(kind DirectoryKind, d *Directory, w string) {
 			l.warn("Failed to resolve unit specifiers in \"" + w + "\", ignoring: " + strerror(err))
 			return "", false
 		case path.IsAbs(s):
-			l.warn(l.key + "= path is absolute, ignoring: " + simplified(s))
+			l.warn(l.key + "= path is absolute, ignoring: " + s)
 			return "", false
 		}
-		s = strings.TrimPrefix(simplified(s), "/")
+		if s = strings.TrimPrefix(simplified(s), "/"); s == "" {
+			s = "."
+		}
 		switch {
-		case !normalized(s) || s == "":
+		case !normalized(s) || s == ".":
 			l.warn(l.key + "= path is not normalized, ignoring: " + s)
 			return "", false
 		case s == "private" || strings.HasPrefix(s, "private/"):

@@ -20,7 +20,7 @@ var resourceSettings = [...]setting{
 	{"StartupAllowedCPUs", (*line).cpuSet, Note},
 	{"AllowedMemoryNodes", (*line).cpuSet, Lacking},
 	{"StartupAllowedMemoryNodes", (*line).cpuSet, Note},
-	{"CPUSetPartition", func(l *line) { l.keepWord("member", "root", "isolated") }, Lacking},
+	{"CPUSetPartition", func(l *line) { l.keepWord("", "member", "root", "isolated") }, Lacking},
 	{"CPUWeight", func(l *line) { l.weight(true) }, Lacking},
 	{"StartupCPUWeight", func(l *line) { l.weight(true) }, Note},
 	{"CPUQuota", (*line).cpuQuota, Lacking},
@@ -200,7 +200,7 @@ func (l *line) memory() {
 	switch {
 	case err != nil:
 		l.warn("Invalid memory limit '" + l.value + "', ignoring: " + strerror(err))
-	case n == 0 && (l.key == "MemoryMax" || l.key == "MemoryHigh"):
+	case n == 0 && (strings.HasSuffix(l.key, "MemoryMax") || strings.HasSuffix(l.key, "MemoryHigh")):
 		l.warn("Memory limit '" + l.value + "' out of range, ignoring.")
 	default:
 		l.keep()
@@ -228,7 +228,12 @@ func (l *line) deviceAllow() {
 		l.keep()
 		return
 	}
-	device, rights, _ := strings.Cut(l.value, " ")
+	words, err := unit.Words(l.value, unit.Unquote)
+	if err != nil {
+		l.warn("Failed to extract device path and rights from '" + l.value + "', ignoring.")
+		return
+	}
+	device, rights := words[0], strings.Join(words[1:], " ")
 	device, ok := l.expand(device)
 	if !ok {
 		return
@@ -255,6 +260,10 @@ func (l *line) devicePolicy() {
 
 // perDevice takes a device and what is said of it apart.
 func (l *line) perDevice(what string) (device, value string, ok bool) {
+	if _, err := unit.Words(l.value, unit.Unquote); err != nil {
+		l.warn("Failed to extract device " + strings.Replace(what, " or ", " and ", 1) + " from '" + l.value + "', ignoring.")
+		return "", "", false
+	}
 	device, value, found := strings.Cut(l.value, " ")
 	value = strings.Trim(value, " \t")
 	if !found || value == "" {
@@ -337,7 +346,7 @@ func (l *line) delegate() {
 		}
 		return
 	}
-	words, _ := l.words()
+	words, _ := unit.Words(l.value, unit.Unquote)
 	if r.Delegate == nil {
 		r.Delegate = []string{}
 	}
@@ -362,12 +371,9 @@ func (l *line) delegateSubgroup() {
 }
 
 func (l *line) disableControllers() {
-	words, _ := l.words()
-	for _, w := range words {
-		if !slices.Contains(controllers[:], w) {
-			l.warn("Invalid cgroup string: " + l.value + ", ignoring")
-			return
-		}
+	words, err := unit.Words(l.value, unit.Unquote)
+	if err != nil || slices.ContainsFunc(words, func(w string) bool { return !slices.Contains(controllers[:], w) }) {
+		l.warn("Invalid cgroup string: " + l.value + ", ignoring")
 	}
 }
 
@@ -418,8 +424,11 @@ func (l *line) pressureLimit() {
 }
 
 func (l *line) pressureDuration() {
-	if l.onlyServices() && l.value != "" {
-		l.secondsUnused()
+	if !l.onlyServices() || l.value == "" {
+		return
+	}
+	if v, ok := l.timeSpan(""); ok && (v < clock.Second || v == clock.Infinity) {
+		l.warn(l.key + "= must be at least 1s and less than infinity, ignoring: " + l.value)
 	}
 }
 
@@ -427,7 +436,11 @@ func (l *line) oomRules() {
 	if !l.onlyServices() {
 		return
 	}
-	words, _ := l.words()
+	words, err := unit.Words(l.value, unit.Unquote|unit.RetainEscape)
+	if err != nil {
+		l.bad(err)
+		return
+	}
 	for _, w := range words {
 		if !credentialName(w) {
 			l.warn("Invalid rule name in " + l.key + "=, ignoring: " + w)
@@ -471,7 +484,7 @@ func (l *line) socketBind() {
 		b, errB = unit.Unsigned(to, 16)
 	}
 	named := slices.Contains([]string{"any", "ipv4", "ipv6", "tcp", "udp"}, rest)
-	if !named && (errA != nil || errB != nil || a == 0 || a > b) {
+	if !named && (errA != nil || errB != nil || a > b) {
 		l.warn("Unable to parse " + l.key + "= assignment, ignoring: " + l.value)
 		return
 	}
@@ -483,7 +496,10 @@ func (l *line) interfaces() {
 		l.keep()
 		return
 	}
-	words, _ := unit.Words(strings.TrimPrefix(l.value, "~"), unit.Unquote)
+	words, err := unit.Words(strings.TrimPrefix(l.value, "~"), unit.Unquote)
+	if err != nil {
+		defer l.warn("Trailing garbage in " + l.key + ", ignoring: " + l.value)
+	}
 	for _, w := range words {
 		if !interfaceName(w) {
 			l.warn("Invalid interface name, ignoring: " + w)
@@ -518,7 +534,11 @@ func (l *line) pressureWatch() {
 }
 
 func (l *line) nftSet() {
-	words, _ := l.words()
+	words, err := unit.Words(l.value, unit.Unquote|unit.RetainEscape)
+	if err != nil {
+		l.bad(err)
+		return
+	}
 	for _, w := range words {
 		parts := strings.Split(w, ":")
 		if len(parts) != 4 || !slices.Contains([]string{"cgroup", "user", "group"}, parts[0]) ||

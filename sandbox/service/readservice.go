@@ -113,6 +113,8 @@ func (l *line) killMode() {
 				"Please update the service to use a safer KillMode=, such as 'mixed' or 'control-group'. Support for KillMode=none is deprecated and will eventually be removed.")
 		}
 		l.kill.KillMode = l.value
+	case "":
+		l.kill.KillMode = "control-group"
 	default:
 		l.warn("Failed to parse kill mode specification, ignoring: " + l.value)
 	}

@@ -19,8 +19,7 @@ func (l *line) units(p *[]string) {
 			continue
 		}
 		if !unit.Valid(s, unit.Plain|unit.Instance) {
-			l.warn("Failed to add dependency on " + s + ", ignoring: Invalid argument")
-			continue
+			continue // in silence, as the manager does
 		}
 		if p != nil && !slices.Contains(*p, s) {
 			*p = append(*p, s)

@@ -60,6 +60,13 @@ func (l *line) usbFunction() {
 	}
 }
 
+func (l *line) rebootArgument() {
+	s, ok := l.expand(l.value)
+	if ok && strings.IndexFunc(s, func(r rune) bool { return r < ' ' || r > '~' }) >= 0 {
+		l.warn("Invalid reboot parameter '" + s + "', ignoring.")
+	}
+}
+
 func (l *line) action() {
 	if l.key == "SuccessAction" {
 		l.given.successAction = l.value != "none"
@@ -115,7 +122,7 @@ func (l *line) logNamespace() {
 	if l.value == "" {
 		return
 	}
-	if s, ok := l.expand(l.value); ok && (strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") != "" || s == "") {
+	if s, ok := l.expandBare(l.value); ok && (strings.Contains(s, "/") || s == "" || s == "." || s == ".." || !cleanUTF8(s) || len(s) > 240) {
 		l.warn("Specified log namespace name is not valid, ignoring: " + s)
 	}
 }
@@ -143,6 +150,10 @@ func (l *line) imagePolicy() {
 func (l *line) logExtraFields() {
 	words, _ := l.words()
 	for _, w := range words {
+		w, ok := l.expandBare(w)
+		if !ok {
+			continue
+		}
 		if name, _, ok := strings.Cut(w, "="); !ok {
 			l.warn("Log field lacks '=' character, ignoring: " + w)
 		} else if name == "" || strings.Trim(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") != "" || name[0] == '_' || name[0] >= '0' && name[0] <= '9' {

@@ -51,7 +51,7 @@ var unitSettings = [...]setting{
 	{"JobTimeoutSec", (*line).jobTimeout, Note},
 	{"JobRunningTimeoutSec", (*line).jobTimeout, Note},
 	{"JobTimeoutAction", (*line).action, Note},
-	{"JobTimeoutRebootArgument", (*line).textUnused, Note},
+	{"JobTimeoutRebootArgument", (*line).rebootArgument, Note},
 	{"StartLimitIntervalSec", func(l *line) { l.seconds(&l.unit.StartLimitInterval) }, Note},
 	{"StartLimitInterval", func(l *line) { l.seconds(&l.unit.StartLimitInterval) }, Note},
 	{"StartLimitBurst", func(l *line) { l.unsigned(&l.unit.StartLimitBurst) }, Note},
@@ -60,7 +60,7 @@ var unitSettings = [...]setting{
 	{"SuccessAction", (*line).action, Note},
 	{"FailureActionExitStatus", (*line).actionStatus, Note},
 	{"SuccessActionExitStatus", (*line).actionStatus, Note},
-	{"RebootArgument", (*line).textUnused, Note},
+	{"RebootArgument", (*line).rebootArgument, Note},
 	{"CollectMode", func(l *line) { l.word(&l.unit.CollectMode, "inactive", "inactive-or-failed") }, Note},
 }
 
@@ -101,7 +101,7 @@ var serviceSettings = [...]setting{
 	{"StartLimitBurst", func(l *line) { l.unsigned(&l.unit.StartLimitBurst) }, Note},
 	{"StartLimitAction", (*line).action, Note},
 	{"FailureAction", (*line).action, Note},
-	{"RebootArgument", (*line).textUnused, Note},
+	{"RebootArgument", (*line).rebootArgument, Note},
 	{"Type", (*line).serviceType, Note},
 	{"ExitType", (*line).exitType, Note},
 	{"Restart", func(l *line) {
