@@ -584,6 +584,7 @@ func (l *line) stream(stream string, kinds ...string) (Stdio, bool) {
 		return before, true
 	}
 	if s, ok = l.absolute(s, true); !ok {
+		l.err = nil // it is only said so
 		return before, true
 	}
 	return Stdio{Kind: kind, Path: s}, true

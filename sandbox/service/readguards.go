@@ -178,7 +178,7 @@ func (l *line) addressFamilies() {
 	words, _ := unit.Words(rest, 0)
 	for _, w := range words {
 		if f.Set.Assign(invert, []string{w}) != nil {
-			l.warn("Failed to parse address family, ignoring: " + rest)
+			l.warn("Failed to parse address family, ignoring: " + l.value)
 			return
 		}
 		w = strings.Clone(w)

@@ -183,6 +183,7 @@ func (l *line) paths(p *[]string) {
 			continue
 		}
 		s, optional := strings.CutPrefix(s, "-")
+		s, _ = strings.CutPrefix(s, "+")
 		if s, ok := l.absolute(s, false); ok {
 			if optional {
 				s = "-" + s
@@ -198,7 +199,7 @@ func (l *line) images(p *[]string) {
 		*p = nil
 		return
 	}
-	words, err := unit.Words(l.value, unit.Unquote)
+	words, err := unit.CWords(l.value)
 	if err != nil {
 		l.warn("Invalid syntax " + l.key + "=" + l.value + ", ignoring: " + strerror(err))
 		return

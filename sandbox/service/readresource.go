@@ -1,6 +1,7 @@
 package service
 
 import (
+	"fmt"
 	"net/netip"
 	"path"
 	"slices"
@@ -533,6 +534,23 @@ func (l *line) pressureWatch() {
 	}
 }
 
+// escapeC writes what is not printable ASCII as C does.
+func escapeC(s string) string {
+	var b strings.Builder
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c == '\\' || c == '"' || c == '\'':
+			b.WriteByte('\\')
+			b.WriteByte(c)
+		case c < ' ' || c > '~':
+			fmt.Fprintf(&b, "\\%03o", c)
+		default:
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
+}
+
 func (l *line) nftSet() {
 	words, err := unit.Words(l.value, unit.Unquote|unit.RetainEscape)
 	if err != nil {
@@ -543,7 +561,7 @@ func (l *line) nftSet() {
 		parts := strings.Split(w, ":")
 		if len(parts) != 4 || !slices.Contains([]string{"cgroup", "user", "group"}, parts[0]) ||
 			!slices.Contains([]string{"arp", "bridge", "inet", "ip", "ip6", "netdev"}, parts[1]) {
-			l.warn("Failed to parse NFT set " + w + ", ignoring")
+			l.warn("Failed to parse NFT set " + escapeC(w) + ", ignoring")
 			return
 		}
 	}

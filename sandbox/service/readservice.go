@@ -53,7 +53,7 @@ func (l *line) pidFile() {
 		s = runtime + "/" + s
 	}
 	if s, ok := l.absolute(s, false); !ok {
-		l.err = syscall.ENOEXEC
+		l.err = syscall.EINVAL
 	} else if below, ok := strings.CutPrefix(s, "/var/run/"); ok {
 		*p = "/run/" + below
 		l.warn("PIDFile= references a path below legacy directory /var/run/, updating " + l.value + " → " + *p + "; please update the unit file accordingly.")

@@ -11,7 +11,7 @@ import (
 
 // units reads a list of units. No line takes away what one before it says.
 func (l *line) units(p *[]string) {
-	words, err := unit.Words(l.value, unit.Unquote|unit.RetainEscape)
+	words, _ := unit.Words(l.value, unit.Unquote|unit.RetainEscape)
 	for _, w := range words {
 		s, errS := l.specified(w)
 		if errS != nil {
@@ -25,9 +25,6 @@ func (l *line) units(p *[]string) {
 			*p = append(*p, s)
 		}
 	}
-	if err != nil {
-		l.warn("Invalid syntax, ignoring: " + l.value)
-	}
 }
 
 func (l *line) obsolete(now string) {
@@ -35,7 +32,10 @@ func (l *line) obsolete(now string) {
 }
 
 func (l *line) mountsFor(p *[]string) {
-	words, _ := l.words()
+	words, err := unit.Words(l.value, unit.Unquote)
+	if err != nil {
+		defer l.invalidSyntax()
+	}
 	for _, w := range words {
 		s, ok := l.expand(w)
 		if !ok {
@@ -76,7 +76,11 @@ func (l *line) condition() bool {
 	v = strings.TrimLeft(v, " \t")
 	v, c.Negate = strings.CutPrefix(v, "!")
 	v = strings.TrimLeft(v, " \t")
-	s, ok := l.expand(v)
+	expand := l.expand
+	if conditionOnPath(name) {
+		expand = l.expandBare
+	}
+	s, ok := expand(v)
 	if !ok {
 		return true
 	}

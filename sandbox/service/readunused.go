@@ -122,7 +122,7 @@ func (l *line) logNamespace() {
 	if l.value == "" {
 		return
 	}
-	if s, ok := l.expandBare(l.value); ok && (strings.Contains(s, "/") || s == "" || s == "." || s == ".." || !cleanUTF8(s) || len(s) > 240) {
+	if s, ok := l.expandBare(l.value); ok && !unit.ValidInstance(s) {
 		l.warn("Specified log namespace name is not valid, ignoring: " + s)
 	}
 }
@@ -143,7 +143,7 @@ func (l *line) imagePolicy() {
 		return
 	}
 	if _, err := image.ParsePolicy(l.value); err != nil {
-		l.refuse("Failed to parse image policy, refusing: " + l.value)
+		l.abort("Failed to parse image policy, refusing: "+l.value, syscall.EINVAL)
 	}
 }
 
