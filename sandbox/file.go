@@ -468,10 +468,12 @@ func readAffinity(f *settingsFile, _, value string) error {
 	return cli.Usage("Failed to parse CPU range, ignoring assignment: " + value)
 }
 
-// readBindUsers takes names as they are; nobody has those that nobody can have.
 func readBindUsers(f *settingsFile, _, value string) error {
-	f.call.Opt.bindUsers = append(f.call.Opt.bindUsers, strings.Fields(value)...)
-	f.call.Opt.given |= givenBindUser
+	for _, name := range strings.Fields(value) {
+		if setBindUser(f.call, name) != nil {
+			f.warn(f.line, "User name '"+name+"' not valid, ignoring.")
+		}
+	}
 	return nil
 }
 

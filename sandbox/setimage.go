@@ -73,37 +73,6 @@ func setDelegate(c *Call, v string) (err error) {
 	return nil
 }
 
-// userName tells whether somebody can be called so.
-func userName(s string) bool {
-	return s != "" && len(s) < 32 && s[0] != '-' && !strings.ContainsAny(s, " \t\n:/,") && strings.Trim(s, "0123456789.") != ""
-}
-
-func setBindUser(c *Call, v string) error {
-	if !userName(v) {
-		return cli.Usage("Invalid user name to bind: " + v)
-	}
-	c.Opt.bindUsers = append(c.Opt.bindUsers, v)
-	c.Opt.given |= givenBindUser
-	return nil
-}
-
-func setBindUserShell(c *Call, v string) error {
-	if _, ok := unit.Boolean(v); !ok && !inTree(v) {
-		return cli.Usage("Invalid user shell to bind: " + v)
-	}
-	c.Opt.bindUserShell = true
-	c.Opt.given |= givenBindUserShell
-	return nil
-}
-
-func setBindUserGroup(c *Call, v string) error {
-	if !userName(v) {
-		return cli.Usage("Invalid bind user auxiliary group name: " + v)
-	}
-	c.Opt.bindUserGroup = true
-	return nil
-}
-
 func setForwardJournal(c *Call, v string) (err error) {
 	c.Opt.forwardJournal, err = absolute(v)
 	if v != "" {

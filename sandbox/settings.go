@@ -71,8 +71,8 @@ type Settings struct {
 	imagePolicy       *image.Policy
 	rootHash          bool // the image is to be checked
 	bindUsers         []string
-	bindUserShell     bool
-	bindUserGroup     bool
+	bindUserShell     string // "" for none
+	bindUserGroups    []string
 	forwardJournal    string
 	forwardLimits     bool
 	ociBundle         string

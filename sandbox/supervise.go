@@ -137,6 +137,9 @@ func (c *Call) decide(p *prepared) (*container.Container, *network, error) {
 	if err := c.userNamespace(d, p); err != nil {
 		return nil, nil, err
 	}
+	if err := c.bindUsers(d, p.tree()); err != nil {
+		return nil, nil, err
+	}
 	d.Keep = p.fds()
 	network, err := c.network(d)
 	if err != nil {

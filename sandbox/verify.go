@@ -6,7 +6,6 @@ import (
 
 	"ctl/internal/cli"
 	"ctl/internal/term"
-	"ctl/internal/tree"
 	"ctl/internal/unit"
 	"ctl/sandbox/container"
 )
@@ -102,9 +101,9 @@ func (c *Call) verify() error {
 		return cli.Usage("Cannot combine --private-users with read-write API VFS mounts.")
 	case len(o.ports) > 0 && !o.privateNetwork:
 		return cli.Usage("Cannot use --port= without private networking.")
-	case o.bindUserShell && len(o.bindUsers) == 0:
+	case o.given&givenBindUserShell != 0 && len(o.bindUsers) == 0:
 		return cli.Usage("Cannot use --bind-user-shell= without --bind-user=")
-	case o.bindUserGroup && len(o.bindUsers) == 0:
+	case len(o.bindUserGroups) > 0 && len(o.bindUsers) == 0:
 		return cli.Usage("Cannot use --bind-user-group= without --bind-user=")
 	case o.start == startBoot && o.ambient != 0:
 		return cli.Usage("AmbientCapability= setting is not useful for boot mode.")
@@ -149,27 +148,5 @@ func (c *Call) missing() error {
 		}
 		return errLater
 	}
-	if len(o.bindUsers) > 0 {
-		return c.bindUsers()
-	}
 	return nil
-}
-
-// bindUsers refuses users whom the host does not know.
-func (c *Call) bindUsers() error {
-	o := &c.Opt
-	host, err := tree.Open("/")
-	if err != nil {
-		return err
-	}
-	defer host.Close()
-	for _, name := range o.bindUsers {
-		if u, err := lookUpUser(host, name); err != nil || u.Name != name {
-			if dir, err := realPath(o.directory); err == nil && !o.quiet {
-				c.announce(dir)
-			}
-			return cli.Usage("Failed to resolve user '" + name + "': Unknown user")
-		}
-	}
-	return errLater
 }

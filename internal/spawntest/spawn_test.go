@@ -9,7 +9,6 @@ import (
 	"encoding/gob"
 	"flag"
 	"fmt"
-	"hash/crc32"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -45,17 +44,12 @@ func TestMain(m *testing.M) {
 //	  -out LINE, +out LINE and so on: only in this line, as the difference is shown
 //	  shows LINE         is a line of out, whose others are not compared
 //
-// Every eighth case is run, or all (oracle.Chosen). Those that testdata/differs.list names
-// are of options that ctl does not implement yet: the difference is shown, and fails nothing.
+// Every eighth case is run, or all (oracle.Chosen).
 //
 // With CTL_SPAWN=reference the reference is compared with itself, which shows what no two runs have alike. With
 // CTL_SPAWN=show the reference's answers are shown. With CTL_SPAWN_ANSWERS naming a directory, the reference's answers are kept there.
 func TestCases(t *testing.T) {
 	second := cmp.Or(os.Getenv("CTL_SPAWN"), "ctl")
-	differs, err := os.ReadFile("testdata/differs.list")
-	if err != nil {
-		t.Fatal(err)
-	}
 	h := oracle.NewHost(t)
 	files, err := filepath.Glob("testdata/*.txt")
 	if err != nil || len(files) == 0 {
@@ -73,7 +67,6 @@ func TestCases(t *testing.T) {
 		t.Run(strings.TrimSuffix(filepath.Base(f), ".txt"), func(t *testing.T) {
 			t.Parallel()
 			for _, c := range cases {
-				key := c.key()
 				if !oracle.Chosen(c.title, 0, 8) {
 					continue
 				}
@@ -91,13 +84,8 @@ func TestCases(t *testing.T) {
 					if err != nil {
 						t.Fatalf("%s\n%v", c.title, err)
 					}
-					d := c.compare(areas(want), areas(got))
-					switch known := bytes.Contains(differs, fmt.Appendf(nil, "%08x ", key)); {
-					case d == "":
-					case known:
-						t.Logf("%s\n%s", c.title, d)
-					default:
-						t.Errorf("%08x %s\n%s", key, c.title, d)
+					if d := c.compare(areas(want), areas(got)); d != "" {
+						t.Errorf("%s\n%s", c.title, d)
 					}
 				})
 			}
@@ -116,9 +104,6 @@ type spawnCase struct {
 	patches  map[string][]string // the lines in which it deviates, as difference shows them
 	shows    []string
 }
-
-// key is what differs.list calls the case by, whatever its line.
-func (c *spawnCase) key() uint32 { return crc32.ChecksumIEEE([]byte(c.title)) }
 
 func parse(text string) ([]*spawnCase, error) {
 	var all []*spawnCase

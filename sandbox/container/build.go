@@ -309,6 +309,9 @@ func (b *builder) makeDirectory(target string) (*tree.Dir, error) {
 	if !errors.Is(err, unix.ENOENT) {
 		return d, err
 	}
+	if above, err := b.makeDirectory(path.Dir(target)); err == nil {
+		above.Close()
+	}
 	err = b.asOwner(func() (err error) {
 		d, err = b.root.MkdirAll(target, 0o755)
 		return err

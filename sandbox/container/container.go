@@ -145,6 +145,7 @@ type Custom struct {
 	Shallow  bool // without what is mounted below Source
 	May      bool // nothing is lost when there is no Target to be Inaccessible
 	Map      IDMap
+	Owner    uint32 // of MapUser
 }
 
 // A DeviceNode is a device or fifo of a path in the container, with the type in its mode, that belongs to a user of the container.
@@ -176,6 +177,7 @@ const (
 	MapAll
 	MapRoot
 	MapOwner
+	MapUser // the source's owner is one of the container's users
 )
 
 // File is something small that is written in the container's memory.
@@ -183,6 +185,7 @@ type File struct {
 	Path string
 	Mode uint32
 	Data []byte
+	Link string // what it leads to, if it is a link
 }
 
 // Secret is a credential, https://systemd.io/CREDENTIALS.

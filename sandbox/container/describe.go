@@ -49,7 +49,9 @@ func (k CustomKind) String() string {
 	return [...]string{"bind", "tmpfs", "overlay", "inaccessible", "mount"}[k]
 }
 
-func (m IDMap) String() string { return [...]string{"noidmap", "idmap", "rootidmap", "owneridmap"}[m] }
+func (m IDMap) String() string {
+	return [...]string{"noidmap", "idmap", "rootidmap", "owneridmap", "idmap of a user"}[m]
+}
 
 func (r ResolvConf) String() string { return resolvConfNames[r] }
 

@@ -174,6 +174,10 @@ func (c *Container) runHost() []Step {
 		l = append(l, Step{Do: HostBind, Target: hostDir + "/incoming", Source: c.Incoming, Attr: readOnly, Follow: true, Why: "mounts of the host's"})
 	}
 	for _, f := range c.Files {
+		if f.Link != "" {
+			l = append(l, Step{Do: Link, Target: f.Path, Source: f.Link})
+			continue
+		}
 		l = append(l, Step{Do: Write, Target: f.Path, Mode: f.Mode, Data: f.Data})
 	}
 	return l

@@ -127,7 +127,7 @@ func (b *builder) mapCustom(m *Custom, fd, from int) error {
 	switch m.Map {
 	case MapAll:
 		spans = u.spans()
-	case MapRoot, MapOwner:
+	case MapRoot, MapOwner, MapUser:
 		var st, target unix.Stat_t
 		if err := unix.Fstat(from, &st); err != nil {
 			return err
@@ -145,6 +145,9 @@ func (b *builder) mapCustom(m *Custom, fd, from int) error {
 			if target.Uid -= u.Base; target.Uid >= u.Range {
 				return unix.EOVERFLOW
 			}
+		}
+		if m.Map == MapUser {
+			target.Uid = m.Owner
 		}
 		spans = []idSpan{{st.Uid, u.Base + target.Uid, 1}} // of groups too, as the reference does
 	}
