@@ -57,6 +57,8 @@ type activity struct {
 	accept  *connection
 	pidFile *watch
 	monitor []string // MONITOR_*, of a service that is started for how another has ended
+	job     bool     // a start that has not come to its end
+	opened  bool     // it was said that it starts
 	reached func(ok bool)
 	over    func()
 }
@@ -91,10 +93,12 @@ func (a *activity) enter(s state) {
 		a.r.loop.forget(a.pidFile)
 		a.pidFile = nil
 	}
-	if s.active() && a.reached != nil {
-		f := a.reached
-		a.reached = nil
-		a.r.loop.later(func() { f(true) })
+	switch {
+	case s.starting() && a.job && !a.opened:
+		a.opened = true
+		a.announce(term.Info, "Starting "+title(a.s)+"...")
+	case s.active() && a.job:
+		a.up()
 	}
 	a.r.changed(a)
 }
@@ -128,7 +132,7 @@ func (a *activity) begin() {
 		return
 	}
 	a.invocation = newInvocation()
-	a.announce(term.Info, starting(a.s))
+	a.job, a.opened = true, false
 	if err := a.openRoom(); err != nil {
 		a.refused("Failed to prepare", err)
 		return
@@ -256,6 +260,10 @@ func (a *activity) forked(f result) {
 	if a.s.PIDFile != "" {
 		if err := a.readPIDFile(); err != nil && !a.main.known {
 			a.say(term.Notice, err.Error())
+			if len(a.r.processes(a)) == 0 {
+				a.kill(stopTerm, protocol)
+				return
+			}
 			a.awaitPIDFile()
 			return
 		}
@@ -298,9 +306,6 @@ func (a *activity) run(f result) {
 	case a.result != success:
 		a.kill(stopTerm, f)
 	case a.good():
-		if a.state.starting() {
-			a.up()
-		}
 		switch a.told {
 		case reloading:
 			a.notifiedReload()
@@ -321,29 +326,28 @@ func (a *activity) run(f result) {
 			})
 		}
 	case a.s.RemainAfterExit:
-		if a.state.starting() {
-			a.up()
-		}
 		a.enter(exited)
 	default:
-		if a.state.starting() {
-			a.up()
-		}
 		a.stop(success)
 	}
 }
 
-// up tells that the start is done.
+// up ends the start: the service is up, or was.
 func (a *activity) up() {
 	text := "Started "
 	if a.s.Type == service.Oneshot {
 		text = "Finished "
 	}
 	a.announce(term.Info, text+title(a.s)+".")
-	if a.reached != nil {
-		f := a.reached
+	a.started(true)
+}
+
+// started tells who waits for it what has become of the start.
+func (a *activity) started(ok bool) {
+	a.job = false
+	if f := a.reached; f != nil {
 		a.reached = nil
-		a.r.loop.later(func() { f(true) })
+		a.r.loop.later(func() { f(ok) })
 	}
 }
 
@@ -352,7 +356,7 @@ func (a *activity) good() bool {
 	if a.s.Type == service.DBus && !a.ownsName() {
 		return false
 	}
-	if a.main.known {
+	if a.main.known && (a.main.alive() || !a.s.ExitTypeCgroup) {
 		return a.main.alive()
 	}
 	return len(a.r.processes(a)) > 0
@@ -404,18 +408,17 @@ func (a *activity) die(f result, mayRestart bool) {
 		a.say(term.Warning, "Failed with result '"+string(a.result)+"'.")
 	}
 	a.closeRoom(restart)
-	if a.reached != nil && (!restart || a.s.RestartMode != "direct") {
+	if a.job && !(restart && a.s.RestartMode == "direct") {
 		switch a.result {
 		case success:
+			a.up()
 		case skipped:
-			a.say(term.Info, "Condition check resulted in "+title(a.s)+" being skipped.")
+			a.announce(term.Info, "Condition check resulted in "+title(a.s)+" being skipped.")
+			a.started(true)
 		default:
 			a.announce(term.Err, "Failed to start "+title(a.s)+".")
+			a.started(false)
 		}
-		f := a.reached
-		a.reached = nil
-		ok := a.result == success || a.result == skipped
-		a.r.loop.later(func() { f(ok) })
 	}
 	if restart {
 		a.awaitRestart()
@@ -470,8 +473,6 @@ func unitTitle(u *service.Unit) string {
 	}
 	return u.Name + " - " + u.Description
 }
-
-func starting(s *service.Service) string { return "Starting " + title(s) + "..." }
 
 // span writes a time span as the manager does in messages.
 func span(d time.Duration) string { return clock.Span(uint64(d/time.Microsecond), 1) }

@@ -7,14 +7,11 @@ import (
 
 // conditions evaluates Condition…= and Assert…= and ends the start of a service that they refuse.
 func (a *activity) conditions() bool {
-	if a.r.evaluate(&a.s.Unit, a.say, a.s.User) {
+	if a.r.evaluate(&a.s.Unit, a.announce, a.s.User) {
 		return true
 	}
 	ok := !assertFailed(a.r, &a.s.Unit, a.s.User)
-	if f := a.reached; f != nil {
-		a.reached = nil
-		a.r.loop.later(func() { f(ok) })
-	}
+	a.started(ok)
 	if a.state == autoRestart {
 		a.calm()
 	}
@@ -26,14 +23,14 @@ func (a *activity) conditions() bool {
 func (r *run) evaluate(u *service.Unit, say func(term.Level, string), user string) bool {
 	if bad := r.unmet(u.Conditions, false, user); bad != nil {
 		if bad.Trigger {
-			say(term.Info, unitTitle(u)+" was skipped because no trigger condition checks were met.")
+			say(term.Info, unitTitle(u)+" skipped, no trigger condition checks were met.")
 		} else {
-			say(term.Info, unitTitle(u)+" was skipped because of an unmet condition check ("+line(bad)+").")
+			say(term.Info, unitTitle(u)+" skipped, unmet condition check "+line(bad))
 		}
 		return false
 	}
-	if bad := r.unmet(u.Conditions, true, user); bad != nil {
-		say(term.Err, "Starting "+unitTitle(u)+" was not possible: assertion ("+line(bad)+") failed.")
+	if assertFailed(r, u, user) {
+		say(term.Warning, u.Name+": Starting requested but asserts failed.")
 		say(term.Err, "Assertion failed for "+unitTitle(u)+".")
 		return false
 	}
@@ -47,6 +44,7 @@ func assertFailed(r *run, u *service.Unit, user string) bool {
 // unmet is the line that is not met: one that has to be, or the last of those of which one has to be.
 func (r *run) unmet(l []service.Condition, asserts bool, user string) *service.Condition {
 	var trigger *service.Condition
+	met := false
 	for i := range l {
 		c := &l[i]
 		if c.Assert != asserts {
@@ -54,19 +52,14 @@ func (r *run) unmet(l []service.Condition, asserts bool, user string) *service.C
 		}
 		holds := r.holds(c, user) != c.Negate
 		switch {
-		case !c.Trigger && !holds:
-			return c
-		case c.Trigger && holds:
-			trigger = &service.Condition{} // met
-			for j := range l[i:] {
-				if d := &l[i+j]; d.Assert == asserts && !d.Trigger && r.holds(d, user) == d.Negate {
-					return d
-				}
-			}
-			return nil
 		case c.Trigger:
-			trigger = c
+			trigger, met = c, met || holds
+		case !holds:
+			return c
 		}
+	}
+	if met {
+		return nil
 	}
 	return trigger
 }

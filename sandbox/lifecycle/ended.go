@@ -13,11 +13,10 @@ func (a *activity) mainEnded(s syscall.WaitStatus) {
 	a.main.pid, a.main.alien, a.main.known = 0, nil, true
 	a.ended, a.hasEnded = s, true
 	f := resultOf(s, a.s.Type != service.Oneshot, &a.s.SuccessExit)
-	fine := f == success
 	if len(a.mains) > 0 && a.mains[0].Flags&service.IgnoreFailure != 0 {
 		f = success
 	}
-	a.tell("Main process", s, fine, f)
+	a.tell("Main process", s, f)
 	if len(a.mains) > 1 && f == success {
 		a.mains = a.mains[1:]
 		a.nextMain()
@@ -57,16 +56,16 @@ func (a *activity) mainEnded(s syscall.WaitStatus) {
 }
 
 // tell writes how a process has ended and notes it in the result.
-func (a *activity) tell(what string, s syscall.WaitStatus, fine bool, f result) {
+func (a *activity) tell(what string, s syscall.WaitStatus, f result) {
 	level := term.Debug
 	switch {
-	case fine:
+	case f == success || f == skipped:
 	case s.Exited():
 		level = term.Notice
 	default:
 		level = term.Warning
 	}
-	a.say(level, ended(what, s, fine))
+	a.say(level, ended(what, s, f == success))
 	if a.result == success && f != success && !(what == "Control process" && (a.state == reload || a.state == reloadPost)) {
 		a.result, a.failing, a.hasFailed = f, s, true
 	}
@@ -82,7 +81,7 @@ func (a *activity) controlEnded(s syscall.WaitStatus) {
 	if len(a.queue) > 0 && a.queue[0].Flags&service.IgnoreFailure != 0 {
 		f = success
 	}
-	a.tell(what(a.state), s, resultOf(s, false, nil) == success, f)
+	a.tell(what(a.state), s, f)
 	if len(a.queue) > 1 && f == success {
 		a.queue = a.queue[1:]
 		a.nextCommand()

@@ -56,12 +56,13 @@ func (a *activity) signalAll(s state) bool {
 	}
 	waited := false
 	hangUp := a.s.SendSIGHUP && (s == stopTerm || s == finalTerm) && sig != unix.SIGHUP
-	hit := func(pid int, what string) {
+	told := hard || s == stopWatchdog || s == finalWatchdog
+	hit := func(pid int) {
 		if pid <= 0 {
 			return
 		}
-		if hard && what != "" {
-			a.say(term.Notice, "Killing "+what+" "+decimal(pid)+" ("+commandName(pid)+") with signal "+"SIG"+signalName(sig)+".")
+		if told {
+			a.say(term.Notice, "Killing process "+decimal(pid)+" ("+commandName(pid)+") with signal SIG"+signalName(sig)+".")
 		}
 		if unix.Kill(pid, sig) != nil {
 			return
@@ -74,15 +75,15 @@ func (a *activity) signalAll(s state) bool {
 			_ = unix.Kill(pid, unix.SIGCONT)
 		}
 	}
-	hit(a.main.pid, "main process")
-	hit(a.control.pid, "control process")
+	hit(a.main.pid)
+	hit(a.control.pid)
 	if a.main.pid < 0 || a.control.pid < 0 { // of one that could not be started, whose end is yet to be told
 		waited = true
 	}
 	if a.s.KillMode == "control-group" || a.s.KillMode == "" || a.s.KillMode == "mixed" && hard {
 		for _, pid := range a.r.processes(a) {
 			if pid != a.main.pid && pid != a.control.pid {
-				hit(pid, "process")
+				hit(pid)
 			}
 		}
 	}
@@ -197,7 +198,10 @@ func (a *activity) end(harder bool) {
 		a.announce(term.Info, "Stopping "+title(a.s)+"...")
 		a.stop(success)
 	default:
-		a.announce(term.Info, "Stopping "+title(a.s)+"...")
+		if a.state.active() {
+			a.announce(term.Info, "Stopping "+title(a.s)+"...")
+		}
+		a.started(false) // that job makes place for this one
 		a.kill(stopTerm, success)
 	}
 }

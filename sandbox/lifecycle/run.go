@@ -131,7 +131,7 @@ func (r *run) settle() {
 		if a.main.alive() || a.control.alive() || len(a.queue) > 0 {
 			continue
 		}
-		waits := a.state.stopping() && a.state != stop || a.pidFile != nil || a.state == running && !a.main.known || a.state == start
+		waits := a.state.stopping() && a.state != stop || a.pidFile != nil || a.state == running && (!a.main.known || a.s.ExitTypeCgroup) || a.state == start
 		if waits && len(r.processes(a)) == 0 {
 			a.emptied()
 		}
