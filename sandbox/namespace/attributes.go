@@ -43,38 +43,41 @@ func (b *builder) attributes() error {
 	return nil
 }
 
-// decide says what becomes of a mount at a path: the mount of the list at it or next above it says so, and what is deeper than that has its own.
+// decide says what becomes of a mount at a path: those of the list that are at it or next above it say so.
 func (b *builder) decide(p string, c *change) {
-	var m *Mount
+	nearest := ""
 	for i := range b.mounts {
-		e := &b.mounts[i]
-		if _, in := below(p, e.Path); !in {
+		m := &b.mounts[i]
+		if _, in := below(p, m.Path); in && len(m.Path) > len(nearest) {
+			nearest = m.Path
+		}
+	}
+	for i := range b.mounts {
+		m := &b.mounts[i]
+		at := m.Path == p
+		if _, in := below(p, m.Path); !in || !m.made || m.left || !at && !m.deep() {
 			continue
 		}
-		if m == nil || len(e.Path) >= len(m.Path) {
-			m = e
-		}
-		if b.p.NoSUID && e.made && (e.deep() || e.Path == p) {
+		if b.p.NoSUID {
 			c.to(unix.MOUNT_ATTR_NOSUID, true)
 		}
-	}
-	if m == nil || !m.made {
-		return
-	}
-	at := m.Path == p
-	if m.readOnly() && (at || m.deep()) || at && m.Kind == PrivateDev {
-		c.to(unix.MOUNT_ATTR_RDONLY, true)
-	}
-	if m.NoSUID && (at || m.readOnly() && m.deep()) {
-		c.to(unix.MOUNT_ATTR_NOSUID, true)
-	}
-	if (m.noExec() || m.exec()) && (at || m.deep()) {
-		c.to(unix.MOUNT_ATTR_NOEXEC, m.noExec())
+		if m.Path != nearest {
+			continue
+		}
+		if m.readOnly() || at && m.Kind == PrivateDev {
+			c.to(unix.MOUNT_ATTR_RDONLY, true)
+		}
+		if m.NoSUID && (at || m.readOnly()) {
+			c.to(unix.MOUNT_ATTR_NOSUID, true)
+		}
+		if m.noExec() || m.exec() {
+			c.to(unix.MOUNT_ATTR_NOEXEC, m.noExec())
+		}
 	}
 }
 
 // deep tells whether attributes are those of what is mounted below too.
-func (m *Mount) deep() bool { return m.Kind != Tmpfs && m.Kind != Run && m.Kind != PrivateDev }
+func (m *Mount) deep() bool { return m.Kind != Tmpfs && m.Kind != Run }
 
 // change changes the mount at a path, if it is not covered by another.
 func (b *builder) change(p string, c change) error {

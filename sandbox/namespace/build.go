@@ -270,8 +270,8 @@ func (b *builder) release() {
 // releaseDir is where the copy is in Runtime.
 const releaseDir = "/.os-release-stage"
 
-// step replaces the first link in a path by what it leads to, inside the root directory. Where it leads to other mounts may have to
-// be made first, which is why a path is resolved piece by piece.
+// step replaces the first link in a path by what it leads to, inside the root directory, or the first ".." that came of one. Where
+// it leads to other mounts may have to be made first, which is why a path is resolved piece by piece.
 func (b *builder) step(p string) (string, bool, error) {
 	at, rest := "/", p
 	for rest != "" {
@@ -281,8 +281,7 @@ func (b *builder) step(p string) (string, bool, error) {
 		case "", ".":
 			continue
 		case "..":
-			at = path.Dir(at)
-			continue
+			return simple(path.Dir(at) + "/" + rest), true, nil
 		}
 		next := path.Join(at, name)
 		st, err := b.root.Lstat(next)
@@ -303,9 +302,17 @@ func (b *builder) step(p string) (string, bool, error) {
 		if !path.IsAbs(target) {
 			target = at + "/" + target
 		}
-		return target + "/" + rest, true, nil
+		return simple(target + "/" + rest), true, nil
 	}
 	return at, false, nil
+}
+
+// simple is a path without what says nothing.
+func simple(p string) string {
+	if q, err := tree.Abs(p); err == nil {
+		return q
+	}
+	return p
 }
 
 // maxLinks is how many links one path may have, path_resolution(7).

@@ -111,7 +111,7 @@ func (q *Request) surroundings(l *list) {
 	} else {
 		l.add("credentials of others", Mount{Path: "/run/credentials", Kind: Inaccessible, Optional: true})
 	}
-	if q.logSockets() {
+	if q.Sandbox && q.logSockets() {
 		for _, name := range [...]string{"socket", "stdout", "dev-log"} {
 			p := "/run/systemd/journal/" + name
 			l.add("BindLogSockets=", Mount{Path: p, Source: p, Kind: Bind, ReadOnly: true, NoSUID: true, NoExec: true, Optional: true})
@@ -130,7 +130,7 @@ func (q *Request) surroundings(l *list) {
 
 // release is the directory of the host with a copy of its os-release, "" if the service does not get one.
 func (q *Request) release() string {
-	if !q.rooted() || !q.apiFileSystems() || q.Runtime == "" {
+	if !q.Sandbox || !q.rooted() || !q.apiFileSystems() || q.Runtime == "" {
 		return ""
 	}
 	return q.Runtime + releaseDir

@@ -17,7 +17,7 @@ func (b *builder) devices(m *Mount) error {
 		return err
 	}
 	d.Close()
-	fd, err := mount.New("tmpfs", "", []string{"mode=0755", "size=4m", "nr_inodes=64k"}, unix.MOUNT_ATTR_NOSUID|strict)
+	fd, err := mount.New("tmpfs", "", []string{"mode=0755", "size=4m", "nr_inodes=64k"}, unix.MOUNT_ATTR_NOSUID|unix.MOUNT_ATTR_NOEXEC|strict)
 	if err != nil {
 		return err
 	}

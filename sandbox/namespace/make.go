@@ -23,7 +23,7 @@ func (b *builder) make(m *Mount) error {
 	case Tmpfs:
 		return b.tmpfs(m)
 	case Run:
-		if b.isMount(m.Path) {
+		if m.left = b.isMount(m.Path); m.left {
 			return nil
 		}
 		return b.tmpfs(m)
@@ -39,6 +39,8 @@ func (b *builder) make(m *Mount) error {
 		return b.instance(m, b.cgroup)
 	case MessageQueues:
 		return b.instance(m, func() (int, error) { return mount.New("mqueue", "", nil, m.Attr) })
+	case BPF:
+		return b.instance(m, func() (int, error) { return mount.New("bpf", "none", nil, 0) })
 	}
 	return errors.ErrUnsupported
 }
@@ -189,7 +191,11 @@ func (b *builder) source(m *Mount) (int, error) {
 	if m.Source[0] != '/' {
 		return b.memory.Handle(m.Source, unix.O_PATH)
 	}
-	return b.host.Handle(m.Source, unix.O_PATH)
+	fd, err := b.host.Handle(m.Source, unix.O_PATH)
+	if errors.Is(err, unix.ELOOP) && b.q.Tree == "" { // a link of /proc's own kind
+		return unix.Open(m.Source, unix.O_PATH|unix.O_CLOEXEC, 0)
+	}
+	return fd, err
 }
 
 // point makes a path for a mount of what is open as from.
@@ -231,7 +237,7 @@ func (b *builder) fromHost(m *Mount) error {
 	if d, err := b.directory(m.Path); err == nil {
 		d.Close()
 	}
-	if b.isMount(m.Path) {
+	if m.left = b.isMount(m.Path); m.left {
 		return nil
 	}
 	from, err := unix.Open(m.Path, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)

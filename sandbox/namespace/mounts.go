@@ -20,7 +20,8 @@ type Mount struct {
 	Why      string // the setting that asks for it
 
 	made     bool
-	followed int // links
+	left     bool // as it was, for there is a mount already: it keeps its attributes
+	followed int  // links
 }
 
 // Kind is what is done at a path. Of two mounts at the same path the one with the lower Kind comes first.
@@ -45,11 +46,12 @@ const (
 	Tmpfs
 	Run
 	MessageQueues
+	BPF
 	Writable // an exception that systemd makes, not the unit
 )
 
 var kindNames = [...]string{"inaccessible", "bind", "bind", "bind", "devices", "bind", "sysfs", "bind", "proc", "cgroup2", "read-only", "writable",
-	"noexec", "exec", "tmpfs", "tmpfs", "mqueue", "writable"}
+	"noexec", "exec", "tmpfs", "tmpfs", "mqueue", "bpf", "writable"}
 
 func (k Kind) String() string { return kindNames[k] }
 
@@ -57,7 +59,7 @@ func (m *Mount) readOnly() bool { return m.ReadOnly || m.Kind == ReadOnly || m.K
 
 func (m *Mount) noExec() bool {
 	switch m.Kind {
-	case NoExec, Inaccessible, PrivateDev, PrivateSys, HostSys, Proc, PrivateCgroup:
+	case NoExec, Inaccessible, PrivateSys, HostSys, Proc, PrivateCgroup:
 		return true
 	}
 	return m.NoExec

@@ -70,10 +70,13 @@ func (q *Request) protect(l *list) {
 	}
 	q.protectHome(l)
 	q.protectSystem(l)
-	if q.apiFileSystems() || on(e.ProtectControlGroups) || e.ProtectKernelTunables || on(e.ProtectProc) || on(e.ProcSubset) || e.PrivatePIDs {
+	if q.apiFileSystems() || on(e.ProtectControlGroups) || e.ProtectKernelTunables || on(e.ProtectProc) || on(e.ProcSubset) || e.PrivatePIDs || on(e.PrivateBPF) {
 		l.add(q.whyProc(), Mount{Path: "/proc", Kind: Proc, Options: procOptions(e)})
 		l.add("MountAPIVFS=", Mount{Path: "/dev", Kind: HostDev}, Mount{Path: "/sys", Kind: HostSys},
 			Mount{Path: "/run", Kind: Run, Attr: unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NODEV | strict, Options: []string{"mode=0755", "size=20%", "nr_inodes=800k"}})
+	}
+	if on(e.PrivateBPF) {
+		l.add("PrivateBPF=", Mount{Path: "/sys/fs/bpf", Kind: BPF})
 	}
 	if on(e.ProtectHostname) {
 		l.rows("ProtectHostname=", row{"/proc/sys/kernel/hostname", ReadOnly, true}, row{"/proc/sys/kernel/domainname", ReadOnly, true})
