@@ -60,9 +60,26 @@ func (c *Call) showPlan(p *prepared) error {
 	if c.Opt.format != term.NoJSON {
 		c.print(c.Opt.format.Format(plan))
 	} else {
-		c.print(planText(plan))
+		c.print(term.Plan(plan, planLabel))
 	}
 	return c.foresee(d)
+}
+
+// planLabel has the names of what does not tell by its own name what it is.
+func planLabel(name string) string {
+	switch name {
+	case "uuid":
+		return "UUID:"
+	case "user_ids":
+		return "User IDs:"
+	case "outside":
+		return "Made before the container has its namespaces:"
+	case "inside":
+		return "Mounted in its namespaces:"
+	case "custom":
+		return "Mounted because it was asked for:"
+	}
+	return ""
 }
 
 // foresee is what the start would fail with: sources that are missing and, unless something may be mounted over it, a program

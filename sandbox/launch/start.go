@@ -37,13 +37,7 @@ type command struct {
 
 // Start starts a command. Its error is an *Error: what would have been the exit status of the process.
 func (r *Room) Start(q Request) (p *Process, err error) {
-	f := q.Command.Flags
-	c := &command{Room: r, q: q}
-	c.sandbox = f&service.FullyPrivileged == 0 && !q.NoPermissions
-	c.drops = c.sandbox && f&service.NoSetUID == 0
-	if c.sandbox && !q.NoRoot && r.s.RootDirectory != "/" {
-		c.root = r.s.RootDirectory
-	}
+	c := newCommand(r, q)
 	err = r.thread(func() (err error) {
 		p, err = c.start()
 		return err
@@ -57,6 +51,17 @@ func (r *Room) Start(q Request) (p *Process, err error) {
 		return nil, err
 	}
 	return p, nil
+}
+
+func newCommand(r *Room, q Request) *command {
+	f := q.Command.Flags
+	c := &command{Room: r, q: q}
+	c.sandbox = f&service.FullyPrivileged == 0 && !q.NoPermissions
+	c.drops = c.sandbox && f&service.NoSetUID == 0
+	if c.sandbox && !q.NoRoot && r.s.RootDirectory != "/" {
+		c.root = r.s.RootDirectory
+	}
+	return c
 }
 
 // name is the executable, for messages.

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"os"
 	"path"
+	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -28,6 +30,7 @@ type Call struct {
 	env   term.Env
 	tree  *tree.Tree
 	index *enable.Index
+	names []string // of the units, or paths
 }
 
 // settings are what options say.
@@ -113,6 +116,14 @@ func (c *Call) run(args []string) (err error) {
 	if err != nil {
 		return err
 	}
+	if c.Opt.shell {
+		if err := c.shell(units); err != nil {
+			return err
+		}
+	}
+	if c.Opt.show {
+		return c.show(units)
+	}
 	return c.start(units)
 }
 
@@ -131,8 +142,24 @@ func (c *Call) open() (err error) {
 	if c.tree, err = tree.Open(root); err != nil {
 		return err
 	}
-	c.index, err = enable.Open(enable.Config{Tree: c.tree, Scope: s, LookUp: os.LookupEnv})
+	c.index, err = enable.Open(enable.Config{Tree: c.tree, Scope: s, LookUp: c.lookUp})
 	return err
+}
+
+// lookUp is the environment. The directories of unit files that are named by their paths are searched first, if they are in the
+// tree, so that what lies beside the files is found.
+func (c *Call) lookUp(name string) (string, bool) {
+	v, ok := os.LookupEnv(name)
+	if name != "SYSTEMD_UNIT_PATH" || c.Opt.root != "" {
+		return v, ok
+	}
+	dirs := ""
+	for _, operand := range c.Units {
+		if p, err := filepath.Abs(operand); strings.Contains(operand, "/") && err == nil {
+			dirs += path.Dir(p) + ":"
+		}
+	}
+	return dirs + v, ok || dirs != ""
 }
 
 // A set are the units that are run.
@@ -144,17 +171,15 @@ type set struct {
 
 // load loads what the operands name.
 func (c *Call) load() (*set, error) {
-	s := &set{}
 	for _, operand := range c.Units {
 		name, err := c.unitName(operand)
 		if err != nil {
 			return nil, err
 		}
-		if err := c.add(s, name); err != nil {
-			return nil, err
-		}
+		c.names = append(c.names, name)
 	}
-	return s, nil
+	s := &set{}
+	return s, c.addAll(s)
 }
 
 // unitName is the name that an operand means, or the path of a unit file.
@@ -177,8 +202,13 @@ func (c *Call) unitName(operand string) (string, error) {
 		return "", c.notStarted(name, "Unit name "+name+" is missing the instance name.", exitFailure)
 	case t != "service" && t != "socket":
 		return "", cli.Usage(operand + ": only services and sockets can be run.")
+	case c.Opt.root == "":
+		return name, nil // its directory is searched
 	}
-	return operand, nil
+	if !strings.Contains(operand, "/") {
+		return name, nil
+	}
+	return filepath.Abs(operand)
 }
 
 func (c *Call) notStarted(name, why string, status int) error {
@@ -191,64 +221,47 @@ func (c *Call) loading() service.Options {
 	return service.Options{User: c.Opt.scope == user, LookUp: os.LookupEnv}
 }
 
-// add loads a unit.
-func (c *Call) add(s *set, name string) error {
-	o := c.loading()
+// add loads a unit; nil if there is none and there need not be one.
+func (c *Call) add(s *set, name string) (*service.Unit, error) {
 	var u *service.Unit
-	var err error
+	var exec *service.Exec
+	k, v, err := (*service.Socket)(nil), (*service.Service)(nil), error(nil)
 	if unit.Type(path.Base(name)) == "socket" {
-		var k *service.Socket
-		if k, err = service.LoadSocket(c.index, name, o); err == nil {
-			s.sockets, u = append(s.sockets, k), &k.Unit
+		if k, err = service.LoadSocket(c.index, name, c.loading()); err == nil {
+			u, exec = &k.Unit, &k.Exec
 		}
 	} else {
-		var v *service.Service
-		if v, err = service.Load(c.index, name, o); err == nil {
-			s.services, u = append(s.services, v), &v.Unit
+		if v, err = service.Load(c.index, name, c.loading()); err == nil {
+			u, exec = &v.Unit, &v.Exec
 		}
 	}
 	if e, ok := errors.AsType[*service.Error](err); ok {
-		c.notices(e.Name, e.Notices)
+		if !slices.Contains(c.names, name) && (e.State == "not-found" || e.State == "masked") && !s.required(name) {
+			return nil, nil
+		}
+		c.notices(e.Notices)
 		status := exitFailure
 		if e.State == "not-found" {
 			status = exitNotLoaded
 		}
-		return c.notStarted(e.Name, e.Error(), status)
+		return nil, c.notStarted(e.Name, e.Error(), status)
 	}
 	if err != nil {
-		return err
+		return nil, err
 	}
-	s.main = append(s.main, u.Name)
-	c.notices(u.Name, u.Notices)
-	return c.judge(u)
+	if k != nil {
+		s.sockets = append(s.sockets, k)
+	} else {
+		s.services = append(s.services, v)
+	}
+	return u, c.judge(u, exec)
 }
 
-// notices says what there is to say of a unit's files, a line each.
-func (c *Call) notices(name string, l []service.Notice) {
-	for _, n := range l {
-		level := term.Warning
-		if n.Weight >= service.Unsafe {
-			level = term.Err
-		}
-		text := n.String()
-		if n.File == "" {
-			text = name + ": " + text
-		}
-		if !c.Opt.quiet || level == term.Err {
-			c.say(level, text)
-		}
+// required tells whether one of the units cannot be without this one.
+func (s *set) required(name string) bool {
+	needs := func(u *service.Unit) bool {
+		return slices.Contains(slices.Concat(u.Requires, u.BindsTo, u.Requisite), name)
 	}
-}
-
-// judge refuses what may not be started as it is.
-func (c *Call) judge(u *service.Unit) error {
-	for _, n := range u.Notices {
-		switch {
-		case n.Weight == service.Unsafe && !c.Opt.degraded:
-			return c.notStarted(u.Name, n.Setting+"= cannot be enforced here. Use --allow-degraded to start without it.", exitFailure)
-		case c.Opt.strict:
-			return c.notStarted(u.Name, "Not everything that it asks for can be had, and --strict is given.", exitFailure)
-		}
-	}
-	return nil
+	return slices.ContainsFunc(s.services, func(v *service.Service) bool { return needs(&v.Unit) }) ||
+		slices.ContainsFunc(s.sockets, func(k *service.Socket) bool { return needs(&k.Unit) || k.Service == name })
 }

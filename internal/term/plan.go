@@ -1,20 +1,22 @@
-package sandbox
+package term
 
 import (
 	"fmt"
 	"strconv"
 	"strings"
-
-	"ctl/internal/term"
 )
 
-// planText lays a plan out for people: a line for each member, with lists below their names.
-func planText(plan term.Object) string {
+// Plan lays a plan out for people: a line for each member, with lists below their names. label has names for members that are not
+// to be called as they are, or "".
+func Plan(plan Object, label func(name string) string) string {
 	var b strings.Builder
 	for _, m := range plan {
-		label := planLabel(m.Name)
+		label := label(m.Name)
+		if label == "" {
+			label = planLabel(m.Name)
+		}
 		switch v := m.Value.(type) {
-		case []term.Value:
+		case []Value:
 			b.WriteString(label + "\n")
 			planList(&b, m.Name, v)
 		case bool:
@@ -31,31 +33,28 @@ func planText(plan term.Object) string {
 }
 
 func planLabel(name string) string {
-	switch name {
-	case "uuid":
-		return "UUID:"
-	case "user_ids":
-		return "User IDs:"
-	case "outside":
-		return "Made before the container has its namespaces:"
-	case "inside":
-		return "Mounted in its namespaces:"
-	case "custom":
-		return "Mounted because it was asked for:"
-	}
 	name = strings.ReplaceAll(name, "_", " ")
 	return strings.ToUpper(name[:1]) + name[1:] + ":"
 }
 
-func planList(b *strings.Builder, name string, l []term.Value) {
+// inLines are lists of short words.
+func inLines(name string) bool {
+	switch name {
+	case "capabilities", "limits", "namespaces", "system_calls":
+		return true
+	}
+	return false
+}
+
+func planList(b *strings.Builder, name string, l []Value) {
 	switch l[0].(type) {
-	case term.Object:
+	case Object:
 		for _, v := range l {
-			planStep(b, v.(term.Object))
+			planStep(b, v.(Object))
 		}
 		return
 	}
-	if name == "capabilities" || name == "limits" || name == "namespaces" {
+	if inLines(name) {
 		line := " "
 		for _, v := range l {
 			if len(line)+len(v.(string)) > 99 {
@@ -77,7 +76,7 @@ func planList(b *strings.Builder, name string, l []term.Value) {
 }
 
 // planStep is a line for a step: what is done and where, then the rest.
-func planStep(b *strings.Builder, step term.Object) {
+func planStep(b *strings.Builder, step Object) {
 	var rest []string
 	do, target, why := "", "", ""
 	for _, m := range step {
