@@ -116,6 +116,9 @@ func (r *Room) directory(k service.DirectoryKind, d *service.ManagedDirectory) e
 		}
 	}
 	for _, l := range d.Links {
+		if r.s.RootDirectory != "" || r.s.RootImage != "" {
+			break // they are made there
+		}
 		link := path.Join(top, l)
 		if err := makeParents(link); err != nil {
 			return err

@@ -58,7 +58,7 @@ func newCommand(r *Room, q Request) *command {
 	c := &command{Room: r, q: q}
 	c.sandbox = f&service.FullyPrivileged == 0 && !q.NoPermissions
 	c.drops = c.sandbox && f&service.NoSetUID == 0
-	if c.sandbox && !q.NoRoot && r.s.RootDirectory != "/" {
+	if !q.NoRoot && r.s.RootDirectory != "/" { // with "+", too
 		c.root = r.s.RootDirectory
 	}
 	return c
@@ -95,9 +95,6 @@ func (c *command) start() (*Process, error) {
 
 // mounts moves the thread into the service's mount namespace, if it takes one.
 func (c *command) mounts(h namespace.Hooks) error {
-	if !c.sandbox && c.s.RootImage == "" {
-		return nil
-	}
 	c.plan = namespace.New(c.mountRequest())
 	if c.plan == nil {
 		c.chroots = c.root != ""

@@ -191,11 +191,7 @@ func (b *builder) source(m *Mount) (int, error) {
 	if m.Source[0] != '/' {
 		return b.memory.Handle(m.Source, unix.O_PATH)
 	}
-	fd, err := b.host.Handle(m.Source, unix.O_PATH)
-	if errors.Is(err, unix.ELOOP) && b.q.Tree == "" { // a link of /proc's own kind
-		return unix.Open(m.Source, unix.O_PATH|unix.O_CLOEXEC, 0)
-	}
-	return fd, err
+	return b.host.Handle(m.Source, unix.O_PATH)
 }
 
 // point makes a path for a mount of what is open as from.

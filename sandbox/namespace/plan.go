@@ -49,6 +49,9 @@ type Plan struct {
 
 // New is the plan for a command, nil if its settings take no mount namespace.
 func New(q *Request) *Plan {
+	if q.Tree == "/" {
+		q.Tree = ""
+	}
 	if q.Root == "/" {
 		q.Root = ""
 	}
