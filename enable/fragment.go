@@ -206,6 +206,18 @@ func (ix *Index) Config(f Flags) (string, error) { return ix.config(f) }
 // Shown is the path of the tree as messages name it.
 func (ix *Index) Shown(p string) string { return ix.shown(p) }
 
+// Names are the names in a directory of the tree, hidden ones left out.
+func (ix *Index) Names(p string) (l []string) {
+	d := ix.dir(p)
+	if d.read() != nil {
+		return nil
+	}
+	for n := range d.list {
+		l = append(l, n.name)
+	}
+	return l
+}
+
 // Exists tells whether there is anything at p.
 func (ix *Index) Exists(p string) bool {
 	_, err := ix.tree.Lstat(p)

@@ -3,7 +3,6 @@ package run
 import (
 	"path"
 	"slices"
-	"strings"
 
 	"ctl/internal/unit"
 	"ctl/sandbox/service"
@@ -53,31 +52,11 @@ func (c *Call) needs(u *service.Unit) []string {
 	for _, name := range u.Names {
 		for _, dir := range c.index.SearchPath().Dirs {
 			for _, kind := range [...]string{".requires", ".wants", ".upholds"} {
-				l = append(l, c.linked(dir+"/"+name+kind)...)
+				l = append(l, c.index.Names(dir+"/"+name+kind)...)
 			}
 		}
 	}
 	return slices.DeleteFunc(l, func(name string) bool { return unit.Type(name) != "service" && unit.Type(name) != "socket" })
-}
-
-// linked are the names in a directory of the tree.
-func (c *Call) linked(dir string) []string {
-	d, err := c.tree.OpenDir(dir)
-	if err != nil {
-		return nil
-	}
-	defer d.Close()
-	entries, err := d.Entries()
-	if err != nil {
-		return nil
-	}
-	var l []string
-	for _, e := range entries {
-		if !strings.HasPrefix(e.Name, ".") {
-			l = append(l, e.Name)
-		}
-	}
-	return l
 }
 
 func (s *set) socketOf(name string) *service.Socket {

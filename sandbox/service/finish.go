@@ -8,24 +8,6 @@ import (
 	"ctl/internal/unit"
 )
 
-// defaults are what system.conf(5), of a user's manager user.conf, says that settings are where unit files say nothing.
-type defaults struct {
-	timeoutStart, timeoutStop, timeoutAbort time.Duration
-	abortGiven                              bool
-	restart                                 time.Duration
-	limitInterval                           time.Duration
-	limitBurst                              uint
-}
-
-func (l *loader) readDefaults() {
-	l.defaults = defaults{timeoutStart: 90 * time.Second, timeoutStop: 90 * time.Second, restart: 100 * time.Millisecond,
-		limitInterval: 10 * time.Second, limitBurst: 5}
-	l.unit.StartLimitInterval, l.unit.StartLimitBurst = l.defaults.limitInterval, l.defaults.limitBurst
-	if s := l.service; s != nil {
-		s.TimeoutStart, s.TimeoutStop, s.RestartSec = l.defaults.timeoutStart, l.defaults.timeoutStop, l.defaults.restart
-	}
-}
-
 // forever is a time span of which 0 means that there is no end.
 func forever(usec uint64) time.Duration {
 	if usec == 0 || usec == clock.Infinity {
@@ -46,13 +28,14 @@ func (l *loader) finishService() string {
 	}
 	if !l.given.timeoutAbort {
 		s.TimeoutAbort = s.TimeoutStop
-		if l.defaults.abortGiven {
+		if l.defaults.timeoutAbort > 0 {
 			s.TimeoutAbort = l.defaults.timeoutAbort
 		}
 	}
 	if s.NotifyAccess == AccessNone && (s.Type == Notify || s.Type == NotifyReload || s.Watchdog > 0 || s.FileDescriptorMax > 0) {
 		s.NotifyAccess = AccessMain
 	}
+	l.defaultEnvironment()
 	if l.exec.DynamicUser {
 		l.dynamic()
 	}

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"ctl/enable"
 	"ctl/internal/sys"
@@ -65,9 +66,10 @@ func LoadSocket(ix *enable.Index, name string, o Options) (*Socket, error) {
 
 // A loader reads the files of one unit.
 type loader struct {
-	ix       *enable.Index
-	options  Options
-	defaults defaults
+	ix             *enable.Index
+	options        Options
+	defaults       defaults
+	defaultRestart time.Duration
 
 	unit      *Unit
 	exec      *Exec

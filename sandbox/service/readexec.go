@@ -448,7 +448,7 @@ func (l *line) label(p *string) {
 }
 
 func (l *line) limit(number int) {
-	name := strings.TrimPrefix(l.key, "Limit")
+	name := strings.TrimPrefix(strings.TrimPrefix(l.key, "Default"), "Limit")
 	soft, hard, two := strings.Cut(l.value, ":")
 	if !two {
 		hard = soft

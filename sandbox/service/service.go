@@ -17,10 +17,10 @@ type Unit struct {
 	DropIns     []string
 	Description string
 
-	Requires, Requisite, Wants, BindsTo, Upholds, Conflicts []string // units, in the order of the files, without repetition
-	After, Before, OnFailure, OnSuccess                     []string
-	JoinsNamespaceOf                                        []string
-	RequiresMountsFor                                       []string
+	Requires, Requisite, Wants, BindsTo, Conflicts []string // units, in the order of the files, without repetition
+	After, Before, OnFailure, OnSuccess            []string
+	JoinsNamespaceOf                               []string
+	RequiresMountsFor                              []string
 
 	DefaultDependencies bool
 	Conditions          []Condition
