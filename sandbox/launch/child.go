@@ -21,6 +21,7 @@ type child struct {
 	asks    []func(pid int) error // what the parent does, one after the other, when it is asked to
 	clone   uintptr               // flags of clone(2)
 	own     uint64                // the capabilities that we have
+	users   bool                  // it has a user namespace of its own
 	filters [][]unix.SockFilter
 }
 
@@ -72,13 +73,11 @@ func (b *child) prepare(parent int, pids bool) {
 	b.schedule()
 	b.do(execute, unix.SYS_UMASK, int(b.s.UMask))
 	b.keyring()
-	b.limits()
-	env := b.variables()
-	if b.drops || b.id.dynamic {
-		b.groups()
-	} else if !b.h.User {
-		b.do(group, program.SysSetgroups, 0, nil).Allow(unix.EPERM)
+	if b.sandbox {
+		b.limits()
 	}
+	env := b.variables()
+	b.groups()
 	b.userNamespace()
 	b.closeStrays()
 	b.bound()

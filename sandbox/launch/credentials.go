@@ -1,6 +1,7 @@
 package launch
 
 import (
+	"encoding/binary"
 	"errors"
 	"io"
 	"io/fs"
@@ -81,12 +82,7 @@ func (r *Room) credentials() error {
 			return at(credentials, err)
 		}
 	}
-	if !r.h.User {
-		if err := unix.Chown(k.dir, int(r.id.uid), int(r.id.gid)); err != nil {
-			return at(credentials, err)
-		}
-	}
-	return at(credentials, os.Chmod(k.dir, 0o500))
+	return at(credentials, k.give(k.dir, 0o500))
 }
 
 func (r *Room) hasDefault(name string) bool {
@@ -213,8 +209,29 @@ func (k *keep) put(name string, data []byte) error {
 	if err := os.WriteFile(p, data, 0o400); err != nil {
 		return err
 	}
-	if os.Geteuid() != 0 {
-		return nil
+	return k.give(p, 0o400)
+}
+
+// give lets the user of the service read what belongs to root, acl(5); where there are no such lists, it becomes the user's.
+func (k *keep) give(p string, mode uint32) error {
+	if k.id.uid == 0 || os.Geteuid() != 0 {
+		return unix.Chmod(p, mode)
 	}
-	return unix.Chown(p, int(k.id.uid), int(k.id.gid))
+	perm := uint16(mode >> 6)
+	list := binary.LittleEndian.AppendUint32(nil, 2)
+	for _, e := range [...]struct {
+		tag, perm uint16
+		id        uint32
+	}{{1, perm, ^uint32(0)}, {2, perm, k.id.uid}, {4, 0, ^uint32(0)}, {0x10, perm, ^uint32(0)}, {0x20, 0, ^uint32(0)}} {
+		list = binary.LittleEndian.AppendUint16(list, e.tag)
+		list = binary.LittleEndian.AppendUint16(list, e.perm)
+		list = binary.LittleEndian.AppendUint32(list, e.id)
+	}
+	err := unix.Setxattr(p, "system.posix_acl_access", list, 0)
+	if errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.ENOSYS) {
+		if err = unix.Chmod(p, mode); err == nil {
+			err = unix.Chown(p, int(k.id.uid), int(k.id.gid))
+		}
+	}
+	return err
 }

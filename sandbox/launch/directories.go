@@ -127,9 +127,6 @@ func (r *Room) directory(k service.DirectoryKind, d *service.ManagedDirectory) e
 			return err
 		}
 	}
-	if k == service.ConfigurationDirectory {
-		return nil
-	}
 	return r.own(dir, mode)
 }
 

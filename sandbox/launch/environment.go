@@ -54,12 +54,14 @@ func (c *command) environment() error {
 		*e = slices.Clone(os.Environ())
 	} else {
 		e.set("PATH", searchPath)
-		if data, err := os.ReadFile("/etc/locale.conf"); err == nil {
-			_ = unit.ParseEnv(data, func(k, v string) {
-				if slices.Contains(locales[:], k) && v != "" {
-					e.set(k, v)
-				}
-			})
+		data, _ := os.ReadFile("/etc/locale.conf")
+		_ = unit.ParseEnv(data, func(k, v string) {
+			if slices.Contains(locales[:], k) && v != "" {
+				e.set(k, v)
+			}
+		})
+		if len(*e) == 1 {
+			e.set("LANG", "C.UTF-8")
 		}
 	}
 	c.builtins(e)
@@ -98,8 +100,10 @@ func (c *command) builtins(e *environment) {
 	if c.s.SetLoginEnvironment != nil {
 		login = *c.s.SetLoginEnvironment
 	}
-	if id.name != "" && (login || id.set) {
+	if id.name != "" {
 		e.set("USER", id.name)
+	} else if on(c.s.PrivateUsers) {
+		e.set("USER", "root")
 	}
 	if login && id.name != "" {
 		e.set("LOGNAME", id.name)

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"ctl/sandbox/container"
 	"ctl/sandbox/namespace"
 )
 
@@ -120,15 +121,24 @@ func denied(err error) bool {
 	return errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES) || errors.Is(err, unix.ENOSYS) || errors.Is(err, unix.EINVAL)
 }
 
+// on tells whether a setting with several values says anything but no.
+func on(value string) bool { return value != "" && value != "no" }
+
 // userNamespace moves the process into a user namespace, the last of all, so that the others are the host's.
 func (b *child) userNamespace() {
 	kind := b.s.PrivateUsers
-	if !b.sandbox || kind == "" || kind == "no" {
+	if !b.sandbox || !on(kind) {
 		return
 	}
 	b.do(user, unix.SYS_UNSHARE, unix.CLONE_NEWUSER)
+	b.users, b.own = true, 1<<(container.LastCapability()+1)-1
 	b.ask(user, func(pid int) error {
 		dir := strconv.Itoa(pid)
+		if kind != "full" {
+			if err := b.writeProc(dir+"/setgroups", "deny"); err != nil {
+				return err
+			}
+		}
 		for _, m := range [...]struct {
 			file string
 			id   uint32
@@ -147,7 +157,7 @@ func idMap(kind string, id uint32) string {
 	case kind == "identity":
 		return "0 0 65536\n"
 	case kind == "full":
-		return "0 0 1\n1 1 4294967294\n"
+		return "0 0 4294967295\n"
 	case id == 0:
 		return "0 0 1\n"
 	}

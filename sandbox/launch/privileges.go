@@ -42,13 +42,21 @@ func (b *child) bound() {
 // renounce takes away what the command may not do.
 func (b *child) renounce() {
 	s := b.s
-	ambient := uint64(0)
-	if b.drops {
-		ambient = s.AmbientCapabilities
-	}
+	ambient, filter := uint64(0), b.policy().Program()
 	if b.sandbox {
+		ambient = s.AmbientCapabilities & b.bounding()
+		inherited := inheritable() & b.bounding()
+		if b.users {
+			inherited = 0
+		}
+		if ambient != 0 {
+			inherited = ambient
+		}
+		if b.drops && b.id.uid != 0 && filter != nil {
+			inherited &^= 1 << unix.CAP_SETUID // as in the reference, which does not say why
+		}
 		// Those that are left when this is done, execve(2) takes from a user who is not root.
-		b.SetCapabilities(stepNames[capabilities], b.own&b.bounding()|b.keeps(), ambient&b.own)
+		b.SetCapabilities(stepNames[capabilities], b.own&b.bounding()|b.keeps(), inherited)
 	}
 	for i := 0; i <= container.LastCapability(); i++ {
 		if ambient&(1<<i) != 0 {
@@ -61,7 +69,6 @@ func (b *child) renounce() {
 	if s.SecureBits != 0 {
 		b.do(secureBits, unix.SYS_PRCTL, unix.PR_SET_SECUREBITS, s.SecureBits, 0, 0, 0)
 	}
-	filter := b.policy().Program()
 	if s.NoNewPrivileges || filter != nil && b.own&(1<<unix.CAP_SYS_ADMIN) == 0 {
 		b.do(noNewPrivileges, unix.SYS_PRCTL, unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
 	}
@@ -71,6 +78,16 @@ func (b *child) renounce() {
 	if filter != nil {
 		b.filters = [][]unix.SockFilter{filter}
 	}
+}
+
+// inheritable are the capabilities that a child gets from us to hand on, capabilities(7).
+func inheritable() uint64 {
+	var data [2]unix.CapUserData
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	if unix.Capget(&header, &data[0]) != nil {
+		return 0
+	}
+	return uint64(data[0].Inheritable) | uint64(data[1].Inheritable)<<32
 }
 
 // keeps are capabilities that are needed until the command is executed, though the command cannot have them: where they could not be

@@ -31,6 +31,7 @@ type command struct {
 	env     environment
 	argv    []string
 	paths   []string // the files to execute, one after the other until there is one
+	shell   string   // of "|"
 	plan    *namespace.Plan
 	chroots bool // the root directory is entered by the child
 }
@@ -140,7 +141,39 @@ func (c *command) line() {
 			c.o.Warn(fmt.Sprintf("Referenced but unset environment variable evaluates to an empty string: %s", strings.Join(unset, ", ")))
 		}
 	}
+	if c.q.Argv == nil && c.q.Command.Flags&service.ViaShell != 0 {
+		c.viaShell()
+	}
 	c.env.withdraw(c.s.UnsetEnvironment)
+}
+
+// viaShell has the words run by the shell of the user.
+func (c *command) viaShell() {
+	c.shell = "/bin/sh"
+	if c.id.shell != "" && c.id.set {
+		c.shell = c.id.shell
+	}
+	name := path.Base(c.shell)
+	if c.q.Command.Flags&service.LoginShell != 0 {
+		name = "-" + name
+	}
+	words := c.argv[1:]
+	c.argv = []string{name}
+	if len(words) > 0 {
+		quoted := make([]string, len(words))
+		for i, w := range words {
+			quoted[i] = shellQuote(w)
+		}
+		c.argv = append(c.argv, "-c", strings.Join(quoted, " "))
+	}
+}
+
+// shellQuote writes a word so that a shell reads that word.
+func shellQuote(w string) string {
+	if w != "" && !strings.ContainsAny(w, " \t\n\"'\\`$*?['()<>|&;!#~={}%") {
+		return w
+	}
+	return "'" + strings.ReplaceAll(w, "'", `'\''`) + "'"
 }
 
 // find lists where the executable may be, in the root directory of the service.
@@ -148,6 +181,8 @@ func (c *command) find() {
 	name := c.q.Command.Path
 	if c.q.Argv != nil {
 		name = c.q.Argv[0]
+	} else if c.shell != "" {
+		name = c.shell
 	}
 	if strings.Contains(name, "/") {
 		c.paths = []string{name}

@@ -33,11 +33,11 @@ func (r *Room) identify() (identity, error) {
 			return id, at(user, err)
 		}
 	} else if s.User != "" {
-		if err := id.lookUp(s.User); err != nil {
+		if err := id.lookUp(s.User, s.Group != ""); err != nil {
 			return id, detailed(user, unix.ESRCH, "No such process")
 		}
 	} else if s.SetLoginEnvironment != nil && *s.SetLoginEnvironment || s.PAMName != "" {
-		_ = id.lookUp("root")
+		_ = id.lookUp("root", false)
 		id.set = false
 	}
 	if s.Group != "" && !(id.dynamic && s.Group == id.name) {
@@ -63,7 +63,7 @@ func (r *Room) identify() (identity, error) {
 }
 
 // lookUp finds a user by name, or by number, of which there need be none, passwd(5).
-func (id *identity) lookUp(name string) error {
+func (id *identity) lookUp(name string, alone bool) error {
 	n, numeric := number(name)
 	found := false
 	eachRecord("/etc/passwd", 7, func(f []string) bool {
@@ -80,10 +80,10 @@ func (id *identity) lookUp(name string) error {
 	case found && id.uid == 0, !found && (name == "root" || numeric && n == 0):
 		id.name, id.uid, id.gid, id.home = "root", 0, 0, cmp.Or(id.home, "/root")
 		id.shell = cmp.Or(id.shell, "/bin/sh")
-	case !found && (name == "nobody" || numeric && n == nobodyID):
+	case name == "nobody" || numeric && n == nobodyID:
 		*id = identity{name: "nobody", uid: nobodyID, gid: nobodyID}
-	case !found && numeric:
-		*id = identity{name: name, uid: n, gid: n}
+	case !found && numeric && alone: // then there has to be a group
+		*id = identity{name: name, uid: n}
 	case !found:
 		return unix.ESRCH
 	}
@@ -173,10 +173,10 @@ func (r *Room) dynamicUser(id *identity) error {
 	if name == "" {
 		name = unit.Prefix(r.u.Name)
 	}
-	if err := id.lookUp(name); err == nil {
+	if err := id.lookUp(name, false); err == nil {
 		return nil
 	}
-	*id = identity{set: true, grouped: true, dynamic: true, name: name, home: "/", shell: "/usr/sbin/nologin"}
+	*id = identity{set: true, grouped: true, dynamic: true, name: name}
 	taken := make(map[uint32]bool)
 	for _, file := range [...]struct {
 		name   string
@@ -191,7 +191,7 @@ func (r *Room) dynamicUser(id *identity) error {
 	}
 	const span = lastDynamic - firstDynamic + 1
 	h := unit.SipHash([2]uint64{0xf548cecf317e5337, 0x59ecd98d5739bb8a}, name)
-	n := uint32(h % span)
+	n := uint32(h) % span
 	for range span {
 		if uid := firstDynamic + n; !taken[uid] && r.claim(uid, name) {
 			id.uid, id.gid = uid, uid
