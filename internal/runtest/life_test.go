@@ -15,6 +15,8 @@ import (
 // what follows into the log, FIFO a pipe by which a process tells the script that it is there.
 type life struct {
 	name   string
+	kind   string            // of the unit, service if ""
+	args   string            // of ctl besides the unit
 	text   string            // of the unit
 	more   map[string]string // other units
 	script string            // what is done meanwhile: await, stop, stop again, reload; what is left is awaited in any case
@@ -28,23 +30,27 @@ await() { read -r line <$D/fifo; echo "heard $line" >>$D/log; }
 `
 
 const bySystemd = common + `
-begin() { timeout 60 systemctl start --wait $U 2>/dev/null & P=$!; }
-stop() { systemctl stop --no-block $U; }
+begin() { timeout 20 systemctl start --wait $U 2>/dev/null & P=$!; }
+stop() { systemctl stop --no-block "$U" "life-$N.service"; }
 reload() { systemctl reload $U 2>/dev/null; }
+alive() { kill -0 $P 2>/dev/null; }
+up() { until systemctl is-active -q $U || ! alive; do sleep 0.05; done; }
 begin
 SCRIPT
 wait $P
-until systemctl show -P ActiveState $U | grep -qx 'inactive\|failed'; do sleep 0.1; done
+for i in 1 2 3 4 5 6 7 8 9; do systemctl show -P ActiveState $U | grep -qx 'inactive\|failed' || sleep 0.1; done
 systemctl show -p Result,NRestarts,ExecMainCode,ExecMainStatus $U >$D/result
 journalctl --sync
-journalctl -u $U -o cat _PID=1 >$D/messages
+journalctl -u "life-$N*" -o cat _PID=1 >$D/messages
 `
 
 const byCtl = common + `
-begin() { timeout 60 /ctl/ctl run $U 2>$D/messages & P=$!; }
+begin() { timeout 20 /ctl/ctl run $A $U 2>$D/messages & P=$!; }
 child() { cat /proc/$P/task/$P/children; }
 stop() { kill -TERM $(child); }
 reload() { kill -HUP $(child); }
+alive() { kill -0 $P 2>/dev/null; }
+up() { while alive && ! grep -q "^Started\|^Finished\|^Listening" $D/messages; do sleep 0.05; done; }
 begin
 SCRIPT
 wait $P
@@ -130,7 +136,7 @@ ExecStart=LOG start'
 ExecStartPost=LOG post'; echo up >FIFO'
 ExecStop=LOG stop $SERVICE_RESULT $EXIT_CODE $EXIT_STATUS'
 ExecStopPost=LOG stoppost $SERVICE_RESULT $EXIT_CODE $EXIT_STATUS'
-`, script: "await; stop"},
+`, script: "await; up; stop"},
 	{name: "missing", text: `[Service]
 ExecStart=/nonexistent/program
 ExecStopPost=LOG stoppost $SERVICE_RESULT $EXIT_CODE $EXIT_STATUS'
@@ -195,11 +201,11 @@ ExecStart=LOG start'; (sleep 1000 & echo $! >/run/life/NAME/child); exit 0'
 ExecStartPost=LOG post'; test "$MAINPID" = "$(cat /run/life/NAME/child)" && echo guessed >>/run/life/NAME/log; echo up >FIFO'
 ExecStop=LOG stop'
 ExecStopPost=LOG stoppost $SERVICE_RESULT $EXIT_CODE $EXIT_STATUS'
-`, script: "await; stop"},
+`, script: "await; up; stop"},
 	{name: "pidfile", text: `[Service]
 Type=forking
 PIDFile=/run/life-pidfile.pid
-ExecStart=LOG start'; sh -c "trap \"exit 5\" USR1; read x <FIFO; sleep 0.3; echo \$\$ >/run/life-pidfile.pid; while :; do sleep 0.1; done" & exit 0'
+ExecStart=LOG start'; (trap "exit 5" USR1; read x <FIFO; sh -c "echo \\$$PPID" >/run/life-pidfile.pid; while :; do sleep 0.1; done) & exit 0'
 ExecStopPost=LOG stoppost $SERVICE_RESULT $EXIT_CODE $EXIT_STATUS'
 `, script: "echo go >$D/fifo; until kill -USR1 $(cat /run/life-pidfile.pid) 2>/dev/null; do sleep 0.1; done", deaf: true},
 	{name: "nopidfile", text: `[Service]
@@ -215,7 +221,7 @@ ExecStart=LOG start'; systemd-notify --ready --status=here; echo told >>/run/lif
 ExecStartPost=LOG post'
 ExecStop=LOG stop'
 ExecStopPost=LOG stoppost $SERVICE_RESULT $EXIT_CODE $EXIT_STATUS'
-`, script: "await; stop"},
+`, script: "await; up; stop"},
 	{name: "nevernotifies", text: `[Service]
 Type=notify
 ExecStart=LOG start'; exit 0'
@@ -233,16 +239,16 @@ Type=exec
 ExecStart=LOG start'; trap "echo hup >>/run/life/NAME/log; echo hup >FIFO" HUP; echo up >FIFO; while :; do sleep 0.1; done'
 ExecReload=LOG reload'; kill -HUP $MAINPID'
 ExecStopPost=LOG stoppost $SERVICE_RESULT $EXIT_CODE $EXIT_STATUS'
-`, script: "await; reload; await; stop"},
+`, script: "await; up; reload; await; stop"},
 	{name: "notifyreload", text: `[Service]
 Type=notify-reload
 NotifyAccess=all
 ExecStart=LOG start'; trap "echo hup >>/run/life/NAME/log; systemd-notify --reloading; systemd-notify --ready; echo hup >FIFO" HUP; systemd-notify --ready; echo up >FIFO; while :; do sleep 0.1; done'
 ExecStopPost=LOG stoppost $SERVICE_RESULT $EXIT_CODE $EXIT_STATUS'
-`, script: "await; reload; await; stop"},
+`, script: "await; up; reload; await; stop"},
 	{name: "mixed", text: `[Service]
 KillMode=mixed
-ExecStart=LOG start'; sh -c "trap \"echo child >>/run/life/NAME/log\" TERM; while :; do sleep 0.1; done" & trap "echo main >>/run/life/NAME/log; exit 0" TERM; echo up >FIFO; while :; do sleep 0.1; done'
+ExecStart=LOG start'; (trap "echo child >>/run/life/NAME/log" TERM; while :; do sleep 0.1; done) & trap "echo main >>/run/life/NAME/log; exit 0" TERM; echo up >FIFO; while :; do sleep 0.1; done'
 ExecStopPost=LOG stoppost $SERVICE_RESULT $EXIT_CODE $EXIT_STATUS'
 `, script: "await; stop", deaf: true},
 	{name: "killsignal", text: `[Service]
@@ -252,7 +258,7 @@ ExecStart=LOG start'; trap "echo usr2 >>/run/life/NAME/log" USR2; trap "echo hup
 ExecStopPost=LOG stoppost $SERVICE_RESULT $EXIT_CODE $EXIT_STATUS'
 `, script: "await; stop"},
 	{name: "leftover", text: `[Service]
-ExecStart=LOG start'; sh -c "trap \"echo child >>/run/life/NAME/log; exit 0\" TERM; echo up >FIFO; while :; do sleep 0.1; done" & read x <FIFO; exit 0'
+ExecStart=LOG start'; (trap "echo child >>/run/life/NAME/log; exit 0" TERM; echo up >FIFO; while :; do sleep 0.1; done) & read x <FIFO; exit 0'
 ExecStopPost=LOG stoppost $SERVICE_RESULT $EXIT_CODE $EXIT_STATUS'
 `},
 	{name: "conditioned", text: `[Unit]
@@ -277,12 +283,127 @@ Type=oneshot
 RemainAfterExit=yes
 ExecStartPost=LOG post'; echo up >FIFO'
 ExecStop=LOG stop'
-`, script: "await; stop"},
+`, script: "await; up; stop"},
 	{name: "exitcgroup", text: `[Service]
 ExitType=cgroup
 ExecStart=LOG start'; (sleep 0.5; echo child >>/run/life/NAME/log) & exit 0'
 ExecStopPost=LOG stoppost $SERVICE_RESULT $EXIT_CODE $EXIT_STATUS'
 `},
+	{name: "activated", kind: "socket", text: `[Socket]
+ListenStream=/run/life/NAME/s
+FileDescriptorName=here
+SocketMode=0600
+Symlinks=/run/life/NAME/link
+RemoveOnStop=yes
+`, more: map[string]string{"life-activated.service": `[Service]
+ExecStart=LOG start $LISTEN_FDS $LISTEN_FDNAMES'; ls -l /run/life/NAME/s | cut -c1-10 >>/run/life/NAME/log; readlink /run/life/NAME/link >>/run/life/NAME/log; exec perl -MIO::Socket -e "open(S,\\"+<&=3\\"); accept(C,S); print C \\"served \\".<C>"'
+ExecStopPost=LOG stoppost $SERVICE_RESULT $EXIT_CODE $EXIT_STATUS'
+`}, script: "up; CONNECT; CONNECT; stop", deaf: true},
+	{name: "accepts", kind: "socket", text: `[Socket]
+ListenStream=/run/life/NAME/s
+Accept=yes
+`, more: map[string]string{"life-accepts@.service": `[Service]
+StandardInput=socket
+StandardOutput=socket
+ExecStart=LOG start $LISTEN_FDS $LISTEN_FDNAMES'; read x; echo "answer $$x"; test -n "$REMOTE_ADDR" || echo none'
+`}, script: "up; CONNECT; CONNECT; stop", deaf: true},
+	{name: "chain", args: "--with-dependencies", text: `[Unit]
+Requires=life-chain-b.service
+Wants=life-chain-c.service
+After=life-chain-b.service life-chain-c.service
+[Service]
+Type=oneshot
+ExecStart=LOG a'
+`, more: map[string]string{"life-chain-b.service": `[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=LOG b'
+ExecStop=LOG stop b'
+`, "life-chain-c.service": `[Unit]
+After=life-chain-b.service
+[Service]
+Type=oneshot
+ExecStart=LOG c'; exit 1'
+`}, script: "wait $P; systemctl stop life-chain-b 2>/dev/null || :", deaf: true},
+	{name: "needs", args: "--with-dependencies", text: `[Unit]
+Requires=life-needs-b.service
+After=life-needs-b.service
+[Service]
+ExecStart=LOG a'
+`, more: map[string]string{"life-needs-b.service": `[Service]
+Type=oneshot
+ExecStart=LOG b'; exit 1'
+`}, exit: "1"},
+	{name: "cycle", args: "--with-dependencies", text: `[Unit]
+Wants=life-cycle-b.service
+After=life-cycle-b.service
+[Service]
+Type=oneshot
+ExecStart=LOG a'
+`, more: map[string]string{"life-cycle-b.service": `[Unit]
+After=life-cycle.service
+[Service]
+Type=oneshot
+ExecStart=LOG b'
+`}},
+	{name: "stores", text: `[Service]
+Type=notify
+NotifyAccess=all
+FileDescriptorStoreMax=4
+Restart=on-failure
+RestartSec=50ms
+ExecStart=LOG start $LISTEN_FDS $LISTEN_FDNAMES $FDSTORE'; if test -n "$LISTEN_FDS"; then cat <&3 >>/run/life/NAME/log; systemd-notify --ready; exit 0; fi; echo kept >/run/life/NAME/x; systemd-notify --fd=4 --fdname=mine 4</run/life/NAME/x; systemd-notify --ready; exit 1'
+`},
+	{name: "mainpid", text: `[Service]
+Type=notify
+NotifyAccess=all
+ExecStart=LOG start'; (sleep 1000 & systemd-notify --ready MAINPID=$!); echo up >FIFO; exit 0'
+ExecStop=LOG stop'; kill -USR1 $MAINPID'
+ExecStopPost=LOG stoppost $SERVICE_RESULT $EXIT_CODE $EXIT_STATUS'
+`, script: "await; up; stop"},
+	{name: "extends", text: `[Service]
+Type=notify
+NotifyAccess=all
+TimeoutStartSec=500ms
+ExecStart=LOG start'; systemd-notify EXTEND_TIMEOUT_USEC=5000000; sleep 1; systemd-notify --ready; exit 0'
+`},
+	{name: "abort", text: `[Service]
+TimeoutStopSec=300ms
+TimeoutAbortSec=300ms
+TimeoutStopFailureMode=abort
+FinalKillSignal=SIGINT
+ExecStart=LOG start'; trap "" TERM ABRT; trap "exit 3" INT; echo up >FIFO; while :; do sleep 0.1; done'
+ExecStopPost=LOG stoppost $SERVICE_RESULT $EXIT_CODE $EXIT_STATUS'
+`, script: "await; stop"},
+	{name: "killprocess", text: `[Service]
+KillMode=process
+ExecStart=LOG start'; (trap "echo child >>/run/life/NAME/log; exit 0" TERM; echo up >FIFO; read x <FIFO) & exec sleep 1000'
+ExecStopPost=LOG stoppost $SERVICE_RESULT $EXIT_CODE $EXIT_STATUS'
+`, script: "await; stop; wait $P; timeout 1 sh -c 'echo go >'$D/fifo", deaf: true},
+	{name: "direct", text: `[Service]
+Restart=on-failure
+RestartMode=direct
+RestartSec=50ms
+ExecStartPre=LOG pre'; test -e /run/life/NAME/x || { touch /run/life/NAME/x; exit 1; }'
+ExecStart=LOG start'
+`},
+	{name: "follows", args: "--with-dependencies", text: `[Unit]
+OnFailure=life-follows-b.service
+[Service]
+ExecStart=LOG a'; exit 9'
+`, more: map[string]string{"life-follows-b.service": `[Service]
+Type=oneshot
+ExecStart=LOG b $MONITOR_SERVICE_RESULT $MONITOR_EXIT_CODE $MONITOR_EXIT_STATUS $MONITOR_UNIT'
+`}, script: "wait $P; for i in 1 2 3 4 5 6 7 8 9; do grep -q '^b' $D/log || sleep 0.1; done", deaf: true},
+	{name: "idle", text: `[Service]
+Type=idle
+ExecStart=LOG start'
+`},
+	{name: "noise", text: `[Service]
+Type=notify
+NotifyAccess=main
+ExecStart=LOG start'; systemd-notify --ready; exit 0'
+`, deaf: true},
 }
 
 // TestLife has systemd and ctl run the same units.
@@ -312,7 +433,12 @@ func TestLife(t *testing.T) {
 	}
 }
 
-func (l *life) unit() string { return "life-" + l.name + ".service" }
+func (l *life) unit() string {
+	if l.kind != "" {
+		return "life-" + l.name + "." + l.kind
+	}
+	return "life-" + l.name + ".service"
+}
 
 // expand puts in what the short words of a unit mean.
 func (l *life) expand(text string) string {
@@ -320,6 +446,7 @@ func (l *life) expand(text string) string {
 	text = regexp.MustCompile(`LOG ([^'\n]*)'`).ReplaceAllString(text, `/bin/sh -c 'echo "$1" >>/run/life/NAME/log`)
 	text = regexp.MustCompile(`(?m)(>>/run/life/NAME/log)$`).ReplaceAllString(text, "$1'")
 	text = strings.ReplaceAll(text, "FIFO", "/run/life/NAME/fifo")
+	text = strings.ReplaceAll(text, "CONNECT", `perl -MIO::Socket::UNIX -e '$s=IO::Socket::UNIX->new(Peer=>"/run/life/NAME/s") or die; print $s "hi\n"; $s->shutdown(1); print <$s>' >>$D/log`)
 	return strings.ReplaceAll(text, "NAME", l.name)
 }
 
@@ -328,7 +455,7 @@ type lived struct{ log, result, messages string }
 
 func (l *life) run(t *testing.T, m *oracle.Machine, how string) lived {
 	t.Helper()
-	r := m.Run(t, "N="+l.name+" U="+l.unit()+"\n"+strings.Replace(how, "SCRIPT", l.script, 1)+"\ncat $D/log; echo =; cat $D/result; echo =; cat $D/messages")
+	r := m.Run(t, "N="+l.name+" U="+l.unit()+" A="+l.args+"\n"+strings.Replace(how, "SCRIPT", l.expand(l.script), 1)+"\ncat $D/log; echo =; cat $D/result; echo =; cat $D/messages")
 	parts := strings.SplitN(r.Stdout, "=\n", 2)
 	if len(parts) != 2 || r.Exit != 0 {
 		t.Fatalf("%+v", r)

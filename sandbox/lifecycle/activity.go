@@ -123,6 +123,7 @@ func (a *activity) begin() {
 	a.result, a.reloadResult = success, success
 	a.forbidden, a.told, a.hasEnded, a.hasFailed, a.again = false, unheard, false, false, false
 	a.main, a.control, a.first = process{}, process{}, 0
+	a.job, a.opened = true, false
 	if !a.mayStart() {
 		a.say(term.Warning, "Start request repeated too quickly.")
 		a.die(startLimitHit, false)
@@ -132,7 +133,6 @@ func (a *activity) begin() {
 		return
 	}
 	a.invocation = newInvocation()
-	a.job, a.opened = true, false
 	if err := a.openRoom(); err != nil {
 		a.refused("Failed to prepare", err)
 		return

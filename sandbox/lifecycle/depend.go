@@ -158,7 +158,10 @@ func (r *run) dispatch() {
 func (r *run) unblocked(m *member) bool {
 	for _, name := range m.requires() {
 		o := r.member(name)
-		if o != nil && o != m && o.job == none && !o.ok || o == nil && slices.Contains(m.u.Requisite, name) {
+		if o == nil || o == m || o.job != none {
+			continue
+		}
+		if !o.ok || !o.up() && slices.Contains(m.u.Requisite, name) {
 			m.job, m.ok = none, false
 			r.announce(term.Warning, m.u.Name, "Dependency failed for "+unitTitle(m.u)+".")
 			r.loop.later(r.dispatch)

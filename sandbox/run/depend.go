@@ -48,7 +48,7 @@ func (c *Call) addAll(s *set) error {
 // needs are the services and sockets that a unit needs or wants, by its file and by the links to others in its directories. What
 // is needed has to be there, which is seen when it is loaded.
 func (c *Call) needs(u *service.Unit) []string {
-	l := slices.Concat(u.Requires, u.Requisite, u.BindsTo, u.Wants)
+	l := slices.Concat(u.Requires, u.Requisite, u.BindsTo, u.Wants, u.OnFailure, u.OnSuccess)
 	for _, name := range u.Names {
 		for _, dir := range c.index.SearchPath().Dirs {
 			for _, kind := range [...]string{".requires", ".wants", ".upholds"} {

@@ -32,7 +32,7 @@ func (c *Call) start(s *set) (err error) {
 			return r, nil
 		},
 		Instance: func(template, instance string) (*service.Service, error) {
-			name, err := unit.WithInstance(template, unit.Escape(instance))
+			name, err := unit.WithInstance(template, instance)
 			if err != nil {
 				return nil, err
 			}
