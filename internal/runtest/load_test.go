@@ -111,28 +111,38 @@ func write(t *testing.T, root string, c loadCase) {
 // load has ctl load a unit of the tree at root.
 func load(t *testing.T, root, name string) (*service.Unit, error) {
 	t.Helper()
-	tr, err := tree.Open(root)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer tr.Close()
-	tr.ShowAs("")
-	ix, err := enable.Open(enable.Config{Tree: tr, LookUp: func(string) (string, bool) { return "", false }})
-	if err != nil {
-		t.Fatal(err)
-	}
 	if unit.Type(name) == "socket" {
-		s, err := service.LoadSocket(ix, name, service.Options{})
+		s, err := service.LoadSocket(indexOf(t, root), name, service.Options{})
 		if err != nil {
 			return nil, err
 		}
 		return &s.Unit, nil
 	}
-	s, err := service.Load(ix, name, service.Options{})
+	s, err := loadService(t, root, name)
 	if err != nil {
 		return nil, err
 	}
 	return &s.Unit, nil
+}
+
+func loadService(t *testing.T, root, name string) (*service.Service, error) {
+	t.Helper()
+	return service.Load(indexOf(t, root), name, service.Options{})
+}
+
+func indexOf(t *testing.T, root string) *enable.Index {
+	t.Helper()
+	tr, err := tree.Open(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { tr.Close() })
+	tr.ShowAs("")
+	ix, err := enable.Open(enable.Config{Tree: tr, LookUp: func(string) (string, bool) { return "", false }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ix
 }
 
 // said is what ctl says of a unit.
@@ -175,7 +185,7 @@ func settingsOf(t *testing.T, m *oracle.Machine, section string) (l []string) {
 func loadTree(t *testing.T, m *oracle.Machine) string {
 	t.Helper()
 	root := t.TempDir()
-	for _, p := range []string{"/etc/machine-id", "/etc/os-release"} {
+	for _, p := range []string{"/etc/machine-id", "/etc/os-release", "/etc/passwd"} {
 		if err := os.MkdirAll(filepath.Dir(root+p), 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -188,7 +198,7 @@ func loadTree(t *testing.T, m *oracle.Machine) string {
 
 // TestLoadMessages: of each unit file ctl says what systemd says of it.
 func TestLoadMessages(t *testing.T) {
-	m := oracle.Boot(t, "")
+	m := machine(t)
 	root := loadTree(t, m)
 	cases := slices.Concat(listed(t, "services"), listed(t, "commands"))
 	for _, c := range cases {

@@ -108,7 +108,7 @@ func (r *commandReader) command() (*Command, bool) {
 			c.Path = simplified(first)
 		}
 		if !argv0 {
-			c.Argv = []string{c.Path}
+			c.Argv = []string{first}
 		}
 	}
 	if !r.arguments(c) {

@@ -1,6 +1,7 @@
 package service
 
 import (
+	"fmt"
 	"strings"
 	"time"
 
@@ -20,8 +21,12 @@ func forever(usec uint64) time.Duration {
 // keeps the service from being started.
 func (l *loader) finishService() string {
 	s := l.service
-	if !l.given.serviceType && s.BusName != "" {
+	switch {
+	case l.given.serviceType:
+	case s.BusName != "":
 		s.Type = DBus
+	case len(s.SetCredentials)+len(s.LoadCredentials)+len(s.ImportCredentials) > 0:
+		s.Type = TypeExec
 	}
 	if s.Type == Oneshot && !l.given.timeoutStart {
 		s.TimeoutStart = Forever
@@ -107,6 +112,9 @@ func (l *loader) settleService() {
 // verifyExec checks what all units with processes have.
 func (l *loader) verifyExec() string {
 	e := l.exec
+	if l.unit.Description == "" {
+		l.unit.Description = l.unit.Name
+	}
 	wrong := ""
 	switch {
 	case e.DynamicUser && e.WorkingDirectory.Home:
@@ -160,12 +168,10 @@ func (l *loader) dynamic() {
 	if e.Group == "" {
 		e.Group = e.User
 	}
-	if e.PrivateTmp == "no" || e.PrivateTmp == "yes" && !l.given.privateTmp {
+	if e.PrivateTmp == "no" {
 		e.PrivateTmp = "disconnected"
 	}
-	if e.ProtectSystem != "full" && e.ProtectSystem != "strict" || e.ProtectSystem == "full" {
-		e.ProtectSystem = "strict"
-	}
+	e.ProtectSystem = "strict"
 	if e.ProtectHome == "no" {
 		e.ProtectHome = "read-only"
 	}
@@ -175,10 +181,8 @@ func (l *loader) dynamic() {
 // dynamicName is the name of the user that a unit gets if it does not name one: its own, or what is made of it where that is none.
 func dynamicName(name string) string {
 	prefix := unit.Prefix(name)
-	if validDynamic(prefix) {
+	if strictUser(prefix) {
 		return prefix
 	}
-	return prefix
+	return fmt.Sprintf("_du%016x", unit.SipHash([2]uint64{}, prefix))
 }
-
-func validDynamic(s string) bool { return strictUser(s) }

@@ -5,6 +5,7 @@ import (
 	"os/user"
 	"path"
 	"strconv"
+	"strings"
 	"syscall"
 
 	"ctl/internal/unit"
@@ -69,10 +70,11 @@ func (l *loader) getenv(name string) string {
 // ownerSpecifier is the home directory or the shell of the user that the manager runs as.
 func (l *loader) ownerSpecifier(letter byte) (string, error) {
 	if !l.options.User {
+		home, shell := l.root()
 		if letter == 'h' {
-			return "/root", nil
+			return home, nil
 		}
-		return "/bin/sh", nil
+		return shell, nil
 	}
 	if letter == 's' {
 		if s := l.getenv("SHELL"); s != "" {
@@ -81,6 +83,18 @@ func (l *loader) ownerSpecifier(letter byte) (string, error) {
 		return "/bin/sh", nil
 	}
 	return l.home()
+}
+
+// root is what the tree says of its user root.
+func (l *loader) root() (home, shell string) {
+	data, _ := l.ix.ReadFile("/etc/passwd")
+	for record := range strings.Lines(string(data)) {
+		f := strings.Split(strings.TrimSpace(record), ":")
+		if len(f) == 7 && f[2] == "0" && path.IsAbs(f[6]) {
+			return "/root", f[6]
+		}
+	}
+	return "/root", "/bin/sh"
 }
 
 func (l *loader) home() (string, error) {
