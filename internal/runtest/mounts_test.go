@@ -74,6 +74,10 @@ var processes = regexp.MustCompile(`/[0-9]{2,}/`)
 
 var runtimeDir = regexp.MustCompile(`/ctl/run-[0-9]+/\.os-release-stage`)
 
+var dynamicUser = regexp.MustCompile(`6[1-5][0-9]{3}:6[1-5][0-9]{3}`)
+
+var notifySocket = regexp.MustCompile(`/ctl/run-[0-9]+/notify-[0-9]+`)
+
 var exitStatus = regexp.MustCompile(`(?m)^exit [0-9]+$`)
 
 var unitNumber = regexp.MustCompile(`systemd-private-[^/]*-m?t?[0-9]*\.service-[A-Za-z0-9]*`)
@@ -91,7 +95,9 @@ func normal(said string, host map[string]string) string {
 		if strings.HasPrefix(line, "mount") && strings.Contains(line, "memory.pressure") {
 			continue // of the cgroup that systemd has made
 		}
+		line = notifySocket.ReplaceAllString(line, "/systemd/notify")
 		line = runtimeDir.ReplaceAllString(line, "/systemd/propagate/.os-release-stage")
+		line = dynamicUser.ReplaceAllString(line, "UID:UID")
 		line = processes.ReplaceAllString(line, "/N/")
 		line = unitNumber.ReplaceAllString(line, "PRIVATE")
 		f := strings.Fields(line)

@@ -138,7 +138,7 @@ func (c *command) builtins(e *environment) {
 		e.set("CREDENTIALS_DIRECTORY", c.creds)
 	}
 	if c.q.Notify != "" {
-		e.set("NOTIFY_SOCKET", c.q.Notify)
+		e.set("NOTIFY_SOCKET", c.mountRequest().NotifySocket())
 	}
 	for _, a := range c.q.Env {
 		e.assign(a)

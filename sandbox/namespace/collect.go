@@ -83,7 +83,7 @@ func (q *Request) directories(l *list) {
 		for i, d := range e.Directories[k].List {
 			top := q.Directories[k]
 			if private && !q.rooted() && i == 0 {
-				l.add(why, Mount{Path: top + "/private", Kind: Tmpfs, Attr: unix.MOUNT_ATTR_NODEV | strict, ReadOnly: true, Options: append([]string{"mode=0755"}, empty[:]...)})
+				l.add(why, Mount{Path: top + "/private", Kind: Tmpfs, Attr: api | strict, ReadOnly: true, Options: append([]string{"mode=0755"}, empty[:]...)})
 			}
 			source := path.Join(top, d.Path)
 			if private {
@@ -123,9 +123,17 @@ func (q *Request) surroundings(l *list) {
 	if q.Pressure != "" && q.Exec.ProtectControlGroups != "" && on(q.Exec.ProtectControlGroups) && q.Exec.ProtectControlGroups != "private" {
 		l.add("MemoryPressureWatch=", Mount{Path: q.Pressure, Kind: ReadWrite})
 	}
-	if q.Notify != "" && q.rooted() {
-		l.add("NotifyAccess=", Mount{Path: q.Notify, Source: q.Notify, Kind: Bind, ReadOnly: true})
+	if p := q.NotifySocket(); p != q.Notify {
+		l.add("NotifyAccess=", Mount{Path: p, Source: q.Notify, Kind: Bind, ReadOnly: true})
 	}
+}
+
+// NotifySocket is the path of the socket that is notified as the command sees it.
+func (q *Request) NotifySocket() string {
+	if q.Notify != "" && q.Sandbox && q.rooted() && q.apiFileSystems() {
+		return "/run/host/notify"
+	}
+	return q.Notify
 }
 
 // release is the directory of the host with a copy of its os-release, "" if the service does not get one.
@@ -140,13 +148,19 @@ func (q *Request) release() string {
 func (q *Request) links() [][2]string {
 	var l [][2]string
 	for k := range q.Exec.Directories {
+		top := q.Directories[k]
+		add := func(name, to string) {
+			at := path.Join(top, name)
+			if to, err := filepath.Rel(path.Dir(at), path.Join(top, to)); err == nil {
+				l = append(l, [2]string{at, to})
+			}
+		}
 		for _, d := range q.Exec.Directories[k].List {
 			for _, name := range d.Links {
-				at := path.Join(q.Directories[k], name)
-				to, err := filepath.Rel(path.Dir(at), path.Join(q.Directories[k], d.Path))
-				if err == nil {
-					l = append(l, [2]string{at, to})
-				}
+				add(name, d.Path)
+			}
+			if q.Exec.DynamicUser && privateKind(service.DirectoryKind(k)) && !q.rooted() {
+				add(d.Path, "private/"+d.Path)
 			}
 		}
 	}
