@@ -37,6 +37,11 @@ var SpawnTree = sync.OnceValues(func() (string, error) {
 	return makeTree(forky, "spawn", "systemd,systemd-sysv,systemd-container,dbus,passwd,login,libpam-systemd,libpam-runtime,libpam-modules,procps,iproute2,busybox-static")
 })
 
+// DaemonTree is a tree like Tree, with daemons whose units have sandboxes.
+var DaemonTree = sync.OnceValues(func() (string, error) {
+	return makeTree(forky, "daemons", packages+",nginx-light,postgresql,redis-server,openssh-server,chrony,apache2,haproxy,unbound,bash")
+})
+
 // TrixieTree has an older systemd, 257.
 var TrixieTree = sync.OnceValues(func() (string, error) { return makeTree("trixie", "trixie", "systemd,systemd-sysv,dbus") })
 

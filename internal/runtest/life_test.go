@@ -31,7 +31,8 @@ await() { read -r line <$D/fifo; echo "heard $line" >>$D/log; }
 
 const bySystemd = common + `
 begin() { timeout 20 systemctl start --wait $U 2>/dev/null & P=$!; }
-stop() { systemctl stop --no-block "$U" "life-$N.service"; }
+stop() { systemctl stop --no-block $U; test $U = life-$N.service || systemctl stop --no-block life-$N 2>/dev/null; }
+over() { wait $P; }
 reload() { systemctl reload $U 2>/dev/null; }
 alive() { kill -0 $P 2>/dev/null; }
 up() { until systemctl is-active -q $U || ! alive; do sleep 0.05; done; }
@@ -41,20 +42,21 @@ wait $P
 for i in 1 2 3 4 5 6 7 8 9; do systemctl show -P ActiveState $U | grep -qx 'inactive\|failed' || sleep 0.1; done
 systemctl show -p Result,NRestarts,ExecMainCode,ExecMainStatus $U >$D/result
 journalctl --sync
-journalctl -u "life-$N*" -o cat _PID=1 >$D/messages
+journalctl -u "life-$N.*" -u "life-$N-?.*" -u "life-$N@*" -o cat _PID=1 >$D/messages
 `
 
 const byCtl = common + `
 begin() { timeout 20 /ctl/ctl run $A $U 2>$D/messages & P=$!; }
 child() { cat /proc/$P/task/$P/children; }
 stop() { kill -TERM $(child); }
+over() { wait $P; E=$?; P=; }
 reload() { kill -HUP $(child); }
 alive() { kill -0 $P 2>/dev/null; }
 up() { while alive && ! grep -q "^Started\|^Finished\|^Listening" $D/messages; do sleep 0.05; done; }
 begin
 SCRIPT
-wait $P
-echo "exit $?" >$D/result
+test -z "$P" || over
+echo "exit $E" >$D/result
 `
 
 // lives are the cases.
@@ -324,7 +326,7 @@ After=life-chain-b.service
 [Service]
 Type=oneshot
 ExecStart=LOG c'; exit 1'
-`}, script: "wait $P; systemctl stop life-chain-b 2>/dev/null || :", deaf: true},
+`}, script: "over; systemctl stop life-chain-b 2>/dev/null || :", deaf: true},
 	{name: "needs", args: "--with-dependencies", text: `[Unit]
 Requires=life-needs-b.service
 After=life-needs-b.service
@@ -358,8 +360,7 @@ ExecStart=LOG start $LISTEN_FDS $LISTEN_FDNAMES $FDSTORE'; if test -n "$LISTEN_F
 Type=notify
 NotifyAccess=all
 ExecStart=LOG start'; (sleep 1000 & systemd-notify --ready MAINPID=$!); echo up >FIFO; exit 0'
-ExecStop=LOG stop'; kill -USR1 $MAINPID'
-ExecStopPost=LOG stoppost $SERVICE_RESULT $EXIT_CODE $EXIT_STATUS'
+ExecStop=LOG stop'; kill -0 $MAINPID'
 `, script: "await; up; stop"},
 	{name: "extends", text: `[Service]
 Type=notify
@@ -374,12 +375,12 @@ TimeoutStopFailureMode=abort
 FinalKillSignal=SIGINT
 ExecStart=LOG start'; trap "" TERM ABRT; trap "exit 3" INT; echo up >FIFO; while :; do sleep 0.1; done'
 ExecStopPost=LOG stoppost $SERVICE_RESULT $EXIT_CODE $EXIT_STATUS'
-`, script: "await; stop"},
+`, script: "await; stop", deaf: true},
 	{name: "killprocess", text: `[Service]
 KillMode=process
 ExecStart=LOG start'; (trap "echo child >>/run/life/NAME/log; exit 0" TERM; echo up >FIFO; read x <FIFO) & exec sleep 1000'
 ExecStopPost=LOG stoppost $SERVICE_RESULT $EXIT_CODE $EXIT_STATUS'
-`, script: "await; stop; wait $P; timeout 1 sh -c 'echo go >'$D/fifo", deaf: true},
+`, script: "await; stop; over; timeout 1 sh -c 'echo go >'$D/fifo", deaf: true},
 	{name: "direct", text: `[Service]
 Restart=on-failure
 RestartMode=direct
@@ -394,7 +395,7 @@ ExecStart=LOG a'; exit 9'
 `, more: map[string]string{"life-follows-b.service": `[Service]
 Type=oneshot
 ExecStart=LOG b $MONITOR_SERVICE_RESULT $MONITOR_EXIT_CODE $MONITOR_EXIT_STATUS $MONITOR_UNIT'
-`}, script: "wait $P; for i in 1 2 3 4 5 6 7 8 9; do grep -q '^b' $D/log || sleep 0.1; done", deaf: true},
+`}, script: "over; for i in 1 2 3 4 5 6 7 8 9; do grep -q '^b' $D/log || sleep 0.1; done", deaf: true},
 	{name: "idle", text: `[Service]
 Type=idle
 ExecStart=LOG start'

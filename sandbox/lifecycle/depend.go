@@ -164,6 +164,7 @@ func (r *run) unblocked(m *member) bool {
 		if !o.ok || !o.up() && slices.Contains(m.u.Requisite, name) {
 			m.job, m.ok = none, false
 			r.announce(term.Warning, m.u.Name, "Dependency failed for "+unitTitle(m.u)+".")
+			r.say(term.Notice, m.u.Name, "Job "+m.u.Name+"/start failed with result 'dependency'.")
 			r.loop.later(r.dispatch)
 			return false
 		}
@@ -296,12 +297,12 @@ func (r *run) breakCycles() error {
 		if cycle == nil {
 			return nil
 		}
-		text := "Found ordering cycle: " + cycle[0].u.Name + "/start"
-		for _, m := range cycle[1:] {
+		first := cycle[0]
+		text := "Found ordering cycle: " + cycle[1].u.Name + "/start"
+		for _, m := range cycle[2:] {
 			text += " after " + m.u.Name + "/start"
 		}
-		first := cycle[0]
-		r.say(term.Warning, first.u.Name, text+" - after "+first.u.Name)
+		r.say(term.Warning, first.u.Name, text+" after "+first.u.Name+"/start - after "+cycle[1].u.Name)
 		victim := -1
 		for i, m := range cycle {
 			if !r.needed(m) {

@@ -176,7 +176,7 @@ func (a *activity) setMain(p relative) {
 		return
 	}
 	// Its end is its parent's to know; what we see is that it has ended.
-	a.say(term.Debug, "Supervising process "+decimal(p.pid)+" which is not our child. We'll most likely not notice when it exits.")
+	a.say(term.Warning, "Supervising process "+decimal(p.pid)+" which is not our child. We'll most likely not notice when it exits.")
 	fd, err := unix.PidfdOpen(p.pid, 0)
 	if err != nil {
 		return

@@ -344,7 +344,7 @@ func (u *socketUnit) describe(fd int, peer unix.Sockaddr, c *connection) string 
 		return "-" + written(here) + "-" + written(there)
 	}
 	if cred, err := unix.GetsockoptUcred(fd, unix.SOL_SOCKET, unix.SO_PEERCRED); err == nil {
-		if a, ok := peer.(*unix.SockaddrUnix); ok && a.Name != "" {
+		if a, ok := peer.(*unix.SockaddrUnix); ok && a.Name != "" && a.Name != "@" { // which stands for no name
 			c.env = []string{"REMOTE_ADDR=" + a.Name}
 		}
 		return "-" + strconv.Itoa(int(cred.Pid)) + "-" + strconv.FormatUint(uint64(cred.Uid), 10)
