@@ -39,6 +39,7 @@ type activity struct {
 	runtime  *timer // RuntimeMaxSec=
 
 	group     *group
+	name      *busName
 	ended     syscall.WaitStatus // of the main process
 	hasEnded  bool
 	failing   syscall.WaitStatus // of the process that gave result

@@ -14,6 +14,7 @@ import (
 // A Config is what all units of a Run have in common.
 type Config struct {
 	Tree     string                                                    // what services take for "/", "" for /
+	User     bool                                                      // a user's manager is stood for
 	Runtime  string                                                    // a directory of our own, for the sockets that services notify us by
 	Open     func(s *service.Service, invocation string) (Room, error) // the surroundings of one activation
 	Instance func(template, instance string) (*service.Service, error) // the service for a connection, Accept=yes

@@ -22,6 +22,7 @@ type loop struct {
 	signals chan os.Signal
 	mu      sync.Mutex
 	pending []os.Signal
+	posted  []func()
 }
 
 // A watch is about a descriptor.
@@ -62,7 +63,7 @@ func newLoop(signals ...os.Signal) (*loop, error) {
 			l.mu.Lock()
 			l.pending = append(l.pending, s)
 			l.mu.Unlock()
-			_, _ = unix.Write(l.woken, []byte{1, 1, 1, 1, 1, 1, 1, 1})
+			l.wake()
 		}
 	}()
 	return l, nil
@@ -77,10 +78,21 @@ func (l *loop) close() {
 	unix.Close(l.woken)
 }
 
-// taken are the signals that have come.
+// post has f called by the loop; other goroutines may call it.
+func (l *loop) post(f func()) {
+	l.mu.Lock()
+	l.posted = append(l.posted, f)
+	l.mu.Unlock()
+	l.wake()
+}
+
+func (l *loop) wake() { _, _ = unix.Write(l.woken, []byte{1, 0, 0, 0, 0, 0, 0, 0}) }
+
+// taken are the signals that have come. What was posted is to be called next.
 func (l *loop) taken() []os.Signal {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.next, l.posted = append(l.next, l.posted...), nil
 	s := l.pending
 	l.pending = nil
 	return s

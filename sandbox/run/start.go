@@ -21,6 +21,7 @@ func (c *Call) start(s *set) (err error) {
 	defer func() { err = errors.Join(err, os.RemoveAll(host.Runtime)) }()
 	config := &lifecycle.Config{
 		Tree:    c.Opt.root,
+		User:    host.User,
 		Runtime: host.Runtime,
 		Open: func(v *service.Service, invocation string) (lifecycle.Room, error) {
 			r, err := launch.Open(host, &v.Exec, &v.Unit, launch.Options{Invocation: invocation, Warn: func(text string) {
