@@ -49,9 +49,15 @@ func (c *Call) describe(dir string) (*container.Container, error) {
 	defer t.Close()
 	d := &container.Container{
 		Tree: dir, ReadOnly: o.readOnly, Volatile: o.volatile, PivotRoot: o.pivotRoot,
-		Mounts: slices.Clone(o.mounts), ResolvConf: o.resolvConf, Timezone: o.timezone, Creds: o.credentials,
+		Mounts: slices.Clone(o.mounts), ResolvConf: o.resolvConf, Timezone: o.timezone,
 		Nodes: o.devices, Namespace: container.Namespaces{PID: !c.shared("PID"), IPC: !c.shared("IPC"), UTS: !c.shared("UTS"), Cgroup: c.ownCgroups(),
 			Network: o.privateNetwork && o.networkPath == "", Queues: o.namespaces != nil},
+	}
+	if d.Creds, err = c.secrets(); err != nil {
+		return nil, err
+	}
+	if o.forwardJournal != "" {
+		d.Mounts = append(d.Mounts, container.Custom{Kind: container.Bind, Source: c.forwardSocket(), Target: forwardTarget, ReadOnly: true})
 	}
 	if !o.dryRun {
 		if err := c.temporaries(d.Mounts); err != nil {

@@ -103,7 +103,7 @@ var Options = [...]cli.Option[Call]{
 	{Group: "Credentials", Long: "load-credential", Arg: "ID:PATH", Help: "Load credential to pass to container from file or AF_UNIX stream socket", Set: loadCredential},
 
 	{Group: "Other", Long: "user", Arg: "NAME", Optional: true, Bare: bareUser, Help: "Run in the user service manager scope", Set: setUser},
-	{Group: "Other", Long: "system", Help: "Run in the system service manager scope", Set: accept},
+	{Group: "Other", Long: "system", Help: "Run in the system service manager scope", Set: setSystem},
 	{Group: "Other", Long: "share-system", Set: setShareSystem},
 	{Group: "Other", Long: "mstack", Arg: "PATH", Set: setMstack},
 	{Group: "Other", Long: "dry-run", Set: setDryRun},

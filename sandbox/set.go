@@ -333,6 +333,8 @@ func setUser(c *Call, v string) error {
 	return setUID(c, v)
 }
 
+func setSystem(c *Call, _ string) error { c.Opt.userScope = false; return nil }
+
 func setShareSystem(c *Call, _ string) error {
 	c.say(term.Warning, "Please do not use --share-system anymore, use $SYSTEMD_NSPAWN_SHARE_* instead.")
 	c.Opt.shareSystem = true

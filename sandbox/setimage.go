@@ -3,7 +3,6 @@ package sandbox
 import (
 	"encoding/hex"
 	"os"
-	"path"
 	"strings"
 
 	"ctl/internal/cli"
@@ -27,7 +26,7 @@ func setOCIBundle(c *Call, v string) (err error) {
 }
 
 func setMountLabel(c *Call, v string) error {
-	c.Opt.mountLabel = v
+	c.Opt.mountLabel = &v
 	return nil
 }
 
@@ -70,33 +69,5 @@ func setDelegate(c *Call, v string) (err error) {
 	if c.Opt.delegate, err = unit.Unsigned(v, 32); err != nil {
 		return cli.Usage("Failed to parse --private-users-delegate= parameter: " + v)
 	}
-	return nil
-}
-
-func setForwardJournal(c *Call, v string) (err error) {
-	c.Opt.forwardJournal, err = absolute(v)
-	if v != "" {
-		c.Opt.forwardJournal = path.Clean(c.Opt.forwardJournal)
-	}
-	return err
-}
-
-func setForwardMaxUse(c *Call, v string) error      { return c.forwardLimit("max-use", v) }
-func setForwardKeepFree(c *Call, v string) error    { return c.forwardLimit("keep-free", v) }
-func setForwardMaxFileSize(c *Call, v string) error { return c.forwardLimit("max-file-size", v) }
-
-func (c *Call) forwardLimit(which, v string) error {
-	if _, err := unit.Size(v, 1024); err != nil {
-		return cli.Usage("Failed to parse --forward-journal-" + which + "= value: " + v)
-	}
-	c.Opt.forwardLimits = true
-	return nil
-}
-
-func setForwardFiles(c *Call, v string) error {
-	if _, err := unit.Unsigned(v, 64); err != nil {
-		return cli.Usage("Failed to parse --forward-journal-max-files= value: " + v)
-	}
-	c.Opt.forwardLimits = true
 	return nil
 }

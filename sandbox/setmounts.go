@@ -186,7 +186,7 @@ func setCredential(c *Call, v string) error {
 	if !credentialName(id) {
 		return cli.Usage("Credential name is not valid: " + id)
 	}
-	data, err := unit.Unescape(value)
+	data, err := unit.UnescapeData(value)
 	if err != nil {
 		return cli.Usage("Failed to unescape credential data: " + value)
 	}
@@ -209,7 +209,7 @@ func credentialName(s string) bool {
 }
 
 // credentialLimit is the largest credential, in bytes.
-const credentialLimit = 1 << 20
+const credentialLimit = 64<<20 - 1
 
 // loadCredential reads a credential from a file, an AF_UNIX stream socket or, by a relative name, those that we were given ourselves.
 func loadCredential(c *Call, v string) error {
@@ -217,9 +217,12 @@ func loadCredential(c *Call, v string) error {
 	if !ok {
 		return cli.Usage("Missing value for --load-credential=: " + v)
 	}
-	if !path.IsAbs(from) {
+	if !strings.Contains(from, "/") {
 		own := os.Getenv("CREDENTIALS_DIRECTORY")
-		if own == "" || !credentialName(from) {
+		switch {
+		case !credentialName(from):
+			return cli.Usage("Credential source appears to be neither a valid path nor a credential name: " + from)
+		case own == "":
 			return cli.Usage("Credential not available (no credentials passed at all): " + from)
 		}
 		from = path.Join(own, from)

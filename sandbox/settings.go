@@ -74,9 +74,9 @@ type Settings struct {
 	bindUserShell     string // "" for none
 	bindUserGroups    []string
 	forwardJournal    string
-	forwardLimits     bool
+	forwardLimits     [4]*uint64
 	ociBundle         string
-	mountLabel        string
+	mountLabel        *string
 	bundleSettings
 	ports []string // PROTOCOL:HOST:CONTAINER
 	networkSettings

@@ -36,7 +36,7 @@ func (c *Call) spawn() error {
 	if o.cleanup && o.dryRun {
 		return cli.Usage("--dry-run and --cleanup may not be combined.")
 	}
-	if o.forwardLimits && o.forwardJournal == "" {
+	if o.forwardLimits != [4]*uint64{} && o.forwardJournal == "" {
 		return cli.Usage("--forward-journal-max-use=/--forward-journal-keep-free=/--forward-journal-max-file-size=/--forward-journal-max-files= require --forward-journal=.")
 	}
 	if err := c.readEnvironment(); err != nil {

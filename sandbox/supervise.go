@@ -43,6 +43,11 @@ func (c *Call) runOnce(p *prepared, restarted bool) (again bool, err error) {
 	if !o.quiet {
 		c.announce(p.dir)
 	}
+	end, err := c.forward()
+	if err != nil {
+		return false, err
+	}
+	defer end()
 	d, network, err := c.decide(p)
 	if err != nil {
 		return false, err

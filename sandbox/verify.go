@@ -27,7 +27,7 @@ func (c *Call) readEnvironment() error {
 			return cli.Usage("Failed to parse provided MAC address via environment variable")
 		}
 	}
-	if on, ok := unit.Boolean(os.Getenv("SYSTEMD_SUPPRESS_SYNC")); ok && c.Opt.given&givenSuppressSync == 0 {
+	if on, ok := unit.Boolean(os.Getenv("SYSTEMD_SUPPRESS_SYNC")); ok {
 		c.Opt.suppressSync = on
 	}
 	return nil
@@ -139,12 +139,6 @@ func (c *Call) missing() error {
 	if o.mstack != "" {
 		if _, err := realPath(o.mstack); err != nil {
 			return err
-		}
-		return errLater
-	}
-	if o.forwardJournal != "" {
-		if _, err := os.Stat("/usr/lib/systemd/systemd-journal-remote"); err != nil {
-			return cli.Usage("Failed to find systemd-journal-remote binary: No such file or directory")
 		}
 		return errLater
 	}

@@ -30,7 +30,7 @@ func CWord(s string, relax bool) (word, rest string, err error) {
 		c := s[0]
 		switch {
 		case c == '\\':
-			text, after, err := unescapeC(s[1:])
+			text, after, err := unescapeC(s[1:], false)
 			if err != nil && !relax {
 				return "", "", err
 			} else if err != nil {
@@ -56,8 +56,8 @@ func CWord(s string, relax bool) (word, rest string, err error) {
 	return b.String(), "", nil
 }
 
-// unescapeC reads what follows a backslash.
-func unescapeC(s string) (text, rest string, err error) {
+// unescapeC reads what follows a backslash. It may stand for a NUL only if that is told.
+func unescapeC(s string, nul bool) (text, rest string, err error) {
 	if s == "" {
 		return "", "", syscall.EINVAL
 	}
@@ -78,7 +78,7 @@ func unescapeC(s string) (text, rest string, err error) {
 	}
 	n, err := strconv.ParseUint(digits[:length], base, 32)
 	switch {
-	case err != nil || n == 0 || length < 4 && n > 255:
+	case err != nil || n == 0 && !nul || length < 4 && n > 255:
 		return "", "", syscall.EINVAL
 	case length < 4:
 		return string([]byte{byte(n)}), digits[length:], nil
@@ -87,7 +87,12 @@ func unescapeC(s string) (text, rest string, err error) {
 }
 
 // UnescapeC is a text without its escapes.
-func UnescapeC(s string) (string, error) {
+func UnescapeC(s string) (string, error) { return unescapeAll(s, false) }
+
+// UnescapeData is UnescapeC for what may have NULs in it.
+func UnescapeData(s string) (string, error) { return unescapeAll(s, true) }
+
+func unescapeAll(s string, nul bool) (string, error) {
 	var b strings.Builder
 	for {
 		before, after, found := strings.Cut(s, `\`)
@@ -95,7 +100,7 @@ func UnescapeC(s string) (string, error) {
 		if !found {
 			return b.String(), nil
 		}
-		text, rest, err := unescapeC(after)
+		text, rest, err := unescapeC(after, nul)
 		if err != nil {
 			return "", err
 		}

@@ -38,9 +38,9 @@ type Container struct {
 	Keep       []int        // file descriptors to be held open until the container is gone: locks
 	ResolvConf ResolvConf
 	Timezone   Timezone
-	Label      string // the SELinux context of its file systems in memory
-	Journal    bool   // it is to be kept, if only in memory
-	Incoming   string // a directory of the host, what is mounted below which appears in the container too, for machinectl(1)
+	Label      *string // the SELinux context of its file systems in memory
+	Journal    bool    // it is to be kept, if only in memory
+	Incoming   string  // a directory of the host, what is mounted below which appears in the container too, for machinectl(1)
 }
 
 // Volatile says which parts of a tree are temporary, systemd-nspawn(1) --volatile=.

@@ -329,8 +329,8 @@ func (c *Container) mountOptions(s *Step) []string {
 	if s.Type == "tmpfs" && c.shift() == 0 {
 		l = slices.DeleteFunc(l, func(o string) bool { return strings.HasPrefix(o, "context=") })
 		l = append(l, "uid=0", "gid=0")
-		if c.Label != "" {
-			l = append(l, `context="`+c.Label+`"`)
+		if c.Label != nil {
+			l = append(l, `context="`+*c.Label+`"`)
 		}
 	}
 	return l

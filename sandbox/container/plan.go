@@ -82,8 +82,8 @@ func (c *Container) owned(options ...string) []string {
 	if s := c.shift(); s != 0 {
 		options = append(options, "uid="+strconv.Itoa(s), "gid="+strconv.Itoa(s))
 	}
-	if c.Label != "" {
-		options = append(options, "context="+c.Label)
+	if c.Label != nil {
+		options = append(options, "context="+*c.Label)
 	}
 	return options
 }
