@@ -179,6 +179,9 @@ func (c *Call) limits(d *container.Container) error {
 		o.capabilities.limit(l, d.User == nil || d.User.UID == 0)
 	}
 	l.OOMScoreAdjust, l.Affinity, l.Personality = o.oomScoreAdjust, o.affinity, personalityOf(o.personality)
+	if _, err := os.Stat("/sys/fs/selinux/enforce"); err == nil { // elsewhere it means nothing
+		l.Label = o.label
+	}
 	l.Rlimits = o.rlimits
 	for i, r := range defaultLimits() {
 		if l.Rlimits[i] == nil {

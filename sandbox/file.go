@@ -188,7 +188,7 @@ func (f *settingsFile) assign(section, key, value string, line int) {
 	err := read(f, key, value)
 	switch {
 	case err == nil:
-	case k.wrong == endsReading, errors.Is(err, errLater):
+	case k.wrong == endsReading:
 		f.err = err
 	default:
 		e := unix.EINVAL

@@ -16,9 +16,6 @@ import (
 
 func accept(*Call, string) error { return nil }
 
-// errLater is said of options whose issue comes next.
-const errLater = cli.Usage("This option is not implemented yet.")
-
 func setHelp(c *Call, _ string) error {
 	var pager []string
 	if !c.Opt.noPager {

@@ -76,6 +76,7 @@ type Settings struct {
 	forwardJournal    string
 	forwardLimits     [4]*uint64
 	ociBundle         string
+	label             string
 	mountLabel        *string
 	bundleSettings
 	ports []string // PROTOCOL:HOST:CONTAINER

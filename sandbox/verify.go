@@ -140,7 +140,7 @@ func (c *Call) missing() error {
 		if _, err := realPath(o.mstack); err != nil {
 			return err
 		}
-		return errLater
+		return cli.Usage("Stacks of mounts (--mstack=) are not supported, --overlay= lays directories over each other.")
 	}
 	return nil
 }

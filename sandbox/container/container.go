@@ -127,6 +127,7 @@ type Limits struct {
 	OOMScoreAdjust  *int
 	Affinity        *unix.CPUSet
 	Personality     *uint
+	Label           string   // the SELinux context of the payload
 	Hardened        bool     // no devices of the tree, no user namespaces below its own, nothing to inherit
 	Cgroup          *os.File // the directory of the cgroup that it is put into, nil for the caller's
 }

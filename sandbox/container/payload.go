@@ -168,6 +168,9 @@ func (p *payload) identity(proc program.Register) {
 	// The keyring of the caller's session is not the container's.
 	p.Sys("make a session keyring", program.None, unix.SYS_KEYCTL, unix.KEYCTL_JOIN_SESSION_KEYRING, nil).Allow(unix.ENOSYS, unix.EPERM, unix.EDQUOT, unix.EACCES)
 	p.WriteFile("write /proc/self/loginuid", proc, "self/loginuid", "4294967295", true)
+	if l := p.c.Limit.Label; l != "" { // of what is executed next
+		p.WriteFile("setexeccon(\""+l+"\") failed", proc, "self/attr/exec", l, false)
+	}
 }
 
 // loopback brings the interface lo up, netdevice(7).
