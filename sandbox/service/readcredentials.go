@@ -124,7 +124,7 @@ func (l *line) importCredential() {
 	pattern, rename, renamed := cutEscaped(l.value)
 	s, err := l.specified(pattern)
 	if err != nil {
-		l.warn("Failed to resolve unit specifiers in '" + pattern + "', ignoring: " + strerror(err))
+		l.warn("Failed to resolve unit specifiers in \"" + pattern + "\", ignoring: " + strerror(err))
 		return
 	}
 	// One star may stand at the end.

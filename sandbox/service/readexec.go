@@ -318,9 +318,6 @@ func (l *line) numaPolicy() {
 		return
 	}
 	n := slices.Index(unit.NUMAPolicies[:], l.value)
-	if v, err := strconv.Atoi(l.value); n < 0 && err == nil && v >= 0 && v < len(unit.NUMAPolicies) {
-		n = v
-	}
 	if n < 0 {
 		l.bad(syscall.EINVAL)
 		return
@@ -339,10 +336,6 @@ func (l *line) numaMask() {
 }
 
 func (l *line) timerSlack() {
-	if l.value == "" {
-		l.exec.TimerSlack = nil
-		return
-	}
 	n, err := nanoseconds(l.value)
 	if err != nil {
 		l.bad(err)
@@ -505,8 +498,10 @@ func (l *line) rootHash() {
 	if l.value == "" || strings.HasPrefix(l.value, "/") {
 		return
 	}
-	if b, err := hex.DecodeString(l.value); err != nil || len(b) < 16 {
+	if b, err := hex.DecodeString(strings.Join(strings.Fields(l.value), "")); err != nil {
 		l.warn("Failed to decode RootHash=, ignoring: " + l.value)
+	} else if len(b) < 16 {
+		l.warn("RootHash= is too short, ignoring: " + l.value)
 	}
 }
 

@@ -16,7 +16,7 @@ import (
 // capabilities reads a list of capabilities, inverted or not.
 func (l *line) capabilities() (set uint64, invert bool) {
 	rest, invert := strings.CutPrefix(l.value, "~")
-	words, err := unit.Words(rest, unit.Unquote)
+	words, _ := unit.Words(rest, unit.Unquote)
 	for _, w := range words {
 		i := slices.Index(unit.CapabilityNames[:], strings.TrimPrefix(strings.ToLower(w), "cap_"))
 		if n, errN := unit.Unsigned(w, 32); errN == nil && n < 63 {
@@ -28,7 +28,6 @@ func (l *line) capabilities() (set uint64, invert bool) {
 			set |= 1 << i
 		}
 	}
-	_ = err
 	return set, invert
 }
 
@@ -74,7 +73,7 @@ func (l *line) secureBits() {
 		l.exec.SecureBits = 0
 		return
 	}
-	words, err := unit.Words(l.value, unit.Unquote)
+	words, _ := unit.Words(l.value, unit.Unquote)
 	for _, w := range words {
 		switch w {
 		case "keep-caps":
@@ -90,9 +89,6 @@ func (l *line) secureBits() {
 		case "noroot-locked":
 			l.exec.SecureBits |= 1 << 1
 		}
-	}
-	if err != nil {
-		l.invalidSyntax()
 	}
 }
 
@@ -276,6 +272,6 @@ func (l *line) restrictFileSystems() {
 		l.exec.RestrictFileSystems = append(l.exec.RestrictFileSystems, w)
 	}
 	if err != nil {
-		l.invalidSyntax()
+		l.warn("Trailing garbage in RestrictFileSystems, ignoring: " + l.value)
 	}
 }

@@ -325,7 +325,7 @@ func (l *line) temporary() {
 		l.exec.TemporaryFileSystems = append(l.exec.TemporaryFileSystems, Temporary{s, options})
 	}
 	if err != nil {
-		l.invalidSyntax()
+		l.warn("Failed to extract first word, ignoring: " + l.value)
 	}
 }
 
@@ -354,7 +354,7 @@ func (l *line) rootOptions() {
 		}
 	}
 	if err != nil {
-		l.invalidSyntax()
+		l.warn("Failed to parse RootImageOptions, ignoring: " + l.value)
 	}
 }
 

@@ -347,7 +347,10 @@ func (l *line) delegate() {
 		}
 		return
 	}
-	words, _ := unit.Words(l.value, unit.Unquote)
+	words, err := unit.Words(l.value, unit.Unquote)
+	if err != nil {
+		defer l.invalidSyntax()
+	}
 	if r.Delegate == nil {
 		r.Delegate = []string{}
 	}
@@ -443,7 +446,7 @@ func (l *line) oomRules() {
 		return
 	}
 	for _, w := range words {
-		if !credentialName(w) {
+		if !credentialName(w) || strings.Contains(w, `\`) {
 			l.warn("Invalid rule name in " + l.key + "=, ignoring: " + w)
 		}
 	}

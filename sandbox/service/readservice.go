@@ -189,13 +189,14 @@ func (l *line) refreshOnReload() {
 	if _, ok := unit.Boolean(l.value); ok || l.value == "" {
 		return
 	}
-	words, err := unit.Words(strings.TrimPrefix(l.value, "~"), unit.Unquote)
+	value := strings.TrimPrefix(l.value, "~")
+	words, err := unit.Words(value, unit.Unquote)
 	for _, w := range words {
 		if w != "extensions" && w != "credentials" {
 			err = syscall.EINVAL
 		}
 	}
 	if err != nil {
-		l.bad(err)
+		l.warn("Failed to parse " + l.key + "=" + value + ", ignoring: " + strerror(err))
 	}
 }

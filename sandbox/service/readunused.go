@@ -20,7 +20,10 @@ func (l *line) textUnused()     { var s string; l.text(&s) }
 func (l *line) pathUnused()     { var p string; l.path(&p, false) }
 
 func (l *line) documentation() {
-	words, _ := l.words()
+	words, err := unit.Words(l.value, unit.Unquote|unit.RetainEscape)
+	if err != nil {
+		defer l.bad(err)
+	}
 	for _, w := range words {
 		s, ok := l.expand(w)
 		if ok && !documentationURL(s) {
@@ -64,6 +67,12 @@ func (l *line) rebootArgument() {
 	s, ok := l.expand(l.value)
 	if ok && strings.IndexFunc(s, func(r rune) bool { return r < ' ' || r > '~' }) >= 0 {
 		l.warn("Invalid reboot parameter '" + s + "', ignoring.")
+	}
+}
+
+func (l *line) luoSession() {
+	if l.value != "" && (!validFDName(l.value) || strings.ContainsAny(l.value, "\"'\\")) {
+		l.warn("LUO session name contains invalid characters, ignoring: " + l.value)
 	}
 }
 
@@ -148,7 +157,10 @@ func (l *line) imagePolicy() {
 }
 
 func (l *line) logExtraFields() {
-	words, _ := l.words()
+	words, err := unit.CWords(l.value)
+	if err != nil {
+		defer l.invalidSyntax()
+	}
 	for _, w := range words {
 		w, ok := l.expandBare(w)
 		if !ok {

@@ -101,7 +101,7 @@ var serviceSettings = [...]setting{
 	{"StartLimitBurst", func(l *line) { l.unsigned(&l.unit.StartLimitBurst) }, Note},
 	{"StartLimitAction", (*line).action, Note},
 	{"FailureAction", (*line).action, Note},
-	{"RebootArgument", (*line).rebootArgument, Note},
+	{"RebootArgument", (*line).textUnused, Note},
 	{"Type", (*line).serviceType, Note},
 	{"ExitType", (*line).exitType, Note},
 	{"Restart", func(l *line) {
@@ -119,7 +119,7 @@ var serviceSettings = [...]setting{
 	{"BusName", (*line).busName, Note},
 	{"FileDescriptorStoreMax", func(l *line) { l.unsigned(&l.service.FileDescriptorMax) }, Note},
 	{"FileDescriptorStorePreserve", (*line).storePreserve, Note},
-	{"LUOSession", nil, Lacking},
+	{"LUOSession", (*line).luoSession, Lacking},
 	{"NotifyAccess", func(l *line) {
 		choice(l, &l.service.NotifyAccess, "none", "main", "exec", "all")
 		l.given.notifyAccess = true

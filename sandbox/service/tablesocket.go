@@ -64,7 +64,7 @@ var socketSettings = [...]setting{
 	{"TCPCongestion", (*line).option, Note},
 	{"ReusePort", (*line).optionBoolean, Note},
 	{"MessageQueueMaxMessages", (*line).optionLong, Note},
-	{"MessageQueueMessageSize", (*line).optionLong, Note},
+	{"MessageQueueMessageSize", (*line).optionSize, Note},
 	{"RemoveOnStop", func(l *line) { l.boolean(&l.socket.RemoveOnStop) }, Note},
 	{"Symlinks", (*line).symlinks, Note},
 	{"FileDescriptorName", (*line).descriptorName, Note},
@@ -182,6 +182,10 @@ func (l *line) listen() {
 	}
 	if !socketAddress(s) {
 		l.warn("Failed to parse address value in '" + s + "', ignoring: " + strerror(syscall.EINVAL))
+		return
+	}
+	if l.key == "ListenSequentialPacket" && !strings.HasPrefix(s, "/") && !strings.HasPrefix(s, "@") && !strings.HasPrefix(s, "vsock:") {
+		l.warn("Address family not supported, ignoring: " + l.value)
 		return
 	}
 	l.socket.Listen = append(l.socket.Listen, Listen{l.key, s})
@@ -305,11 +309,13 @@ func (l *line) timestamping() {
 	case "off":
 	default:
 		b, ok := unit.Boolean(value)
-		if !ok || b {
+		if !ok {
 			l.bad(syscall.EINVAL)
 			return
 		}
-		value = "off"
+		if value = "off"; b {
+			value = "us"
+		}
 	}
 	l.optionAs(value)
 }
@@ -319,7 +325,10 @@ func (l *line) symlinks() {
 		l.socket.Symlinks = nil
 		return
 	}
-	words, _ := l.words()
+	words, err := unit.Words(l.value, unit.Unquote)
+	if err != nil {
+		defer l.invalidSyntax()
+	}
 	for _, w := range words {
 		s, ok := l.expand(w)
 		if !ok {
@@ -347,7 +356,7 @@ func (l *line) socketService() {
 	switch {
 	case !ok:
 	case unit.Type(s) != "service":
-		l.warn("Unit must be of type service, ignoring: " + s)
+		l.warn("Unit must be of type service, ignoring: " + l.value)
 	default:
 		l.socket.Service = s
 	}
