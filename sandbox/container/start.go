@@ -115,7 +115,10 @@ func (c *Container) start(h Hooks) (*Running, error) {
 			return nil, fmt.Errorf("enter the root directory: %w", err)
 		}
 	} else {
-		b.pinProc()
+		pin("proc", "/proc")
+		if c.networkView() {
+			pin("sysfs", sysDir)
+		}
 		if err := unix.Fchdir(b.root.Root()); err != nil {
 			return nil, err
 		}
@@ -130,15 +133,15 @@ func (c *Container) start(h Hooks) (*Running, error) {
 	return r, nil
 }
 
-// pinProc mounts a whole /proc over that of the host, which only the container sees, and not for long: the kernel gives a user namespace one of
-// its own only if it sees a whole one, and in a container the host's has masks.
-func (b *builder) pinProc() {
-	place, err := unix.Open("/proc", unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+// pin mounts a whole file system over that of the host, which only the container sees, and not for long: the kernel gives a user namespace
+// a /proc or /sys of its own only if it sees a whole one, and in a container the host's has masks.
+func pin(typ, path string) {
+	place, err := unix.Open(path, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return
 	}
 	defer unix.Close(place)
-	fd, err := mount.New("proc", "", nil, api)
+	fd, err := mount.New(typ, "", nil, api)
 	if err != nil {
 		return // it may do without
 	}
@@ -369,8 +372,8 @@ func (r *Running) Signal(s syscall.Signal) error {
 	return unix.PidfdSendSignal(int(r.Process.Fd()), s, nil, 0)
 }
 
-// Kill ends all that is in the container.
-func (r *Running) Kill() { _ = unix.Kill(r.guardian, unix.SIGKILL) }
+// Kill ends all that is in the container. Its guardian does it, so that it can tell of one that ended of its own accord meanwhile.
+func (r *Running) Kill() { _ = unix.Kill(r.guardian, unix.SIGTERM) }
 
 // Wait waits until all that is in the container has ended and returns how its first process did.
 func (r *Running) Wait() (syscall.WaitStatus, error) {
