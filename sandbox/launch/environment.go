@@ -1,6 +1,7 @@
 package launch
 
 import (
+	"cmp"
 	"os"
 	"path/filepath"
 	"slices"
@@ -100,10 +101,8 @@ func (c *command) builtins(e *environment) {
 	if c.s.SetLoginEnvironment != nil {
 		login = *c.s.SetLoginEnvironment
 	}
-	if id.name != "" {
-		e.set("USER", id.name)
-	} else if on(c.s.PrivateUsers) {
-		e.set("USER", "root")
+	if !c.h.User || id.name != "" {
+		e.set("USER", cmp.Or(id.name, "root"))
 	}
 	if login && id.name != "" {
 		e.set("LOGNAME", id.name)

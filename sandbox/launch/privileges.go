@@ -49,11 +49,11 @@ func (b *child) renounce() {
 		if b.users {
 			inherited = 0
 		}
-		if ambient != 0 {
-			inherited = ambient
-		}
 		if b.drops && b.id.uid != 0 && filter != nil {
 			inherited &^= 1 << unix.CAP_SETUID // as in the reference, which does not say why
+		}
+		if ambient != 0 {
+			inherited = ambient
 		}
 		// Those that are left when this is done, execve(2) takes from a user who is not root.
 		b.SetCapabilities(stepNames[capabilities], b.own&b.bounding()|b.keeps(), inherited)
