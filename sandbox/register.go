@@ -39,7 +39,7 @@ func (c *Call) register(d *container.Container) (*registration, error) {
 	if o.keepUnit && o.register == no {
 		return r, nil
 	}
-	settings := !o.keepUnit && (o.slice != "" || len(o.properties)+len(o.resources) > 0)
+	settings := !o.keepUnit && (o.slice != "" || len(o.properties) > 0)
 	asked := o.register == yes || settings && o.register != no
 	if !asked && !managed() {
 		if settings { // programs that do without a manager give them all the same

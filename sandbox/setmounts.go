@@ -282,7 +282,7 @@ func (c *Call) temporaries(l []container.Custom) error {
 func (c *Call) tempDir(dir, pattern string) (string, error) {
 	d, err := os.MkdirTemp(dir, pattern)
 	if err != nil {
-		return "", fmt.Errorf("Failed to create temporary directory: %w", errno(err))
+		return "", fmt.Errorf("Failed to acquire temporary directory: %w", errno(err))
 	}
 	c.temporary = append(c.temporary, d)
 	return d, nil
@@ -306,7 +306,10 @@ func (c *Call) overlayDirs(m *container.Custom) error {
 	if strings.HasPrefix(m.Source, "+") {
 		return nil // made in the tree
 	}
-	dir, err := c.tempDir(path.Dir(m.Source), ".#"+path.Base(m.Source))
-	m.Work = dir
-	return err
+	m.Work = path.Join(path.Dir(m.Source), ".#"+path.Base(m.Source)+randomSuffix())
+	if err := os.Mkdir(m.Work, 0o700); err != nil {
+		return fmt.Errorf("Failed to acquire temporary directory: %w", errno(err))
+	}
+	c.temporary = append(c.temporary, m.Work)
+	return nil
 }

@@ -216,7 +216,11 @@ func (c *Call) planLimits(d *container.Container, add func(string, term.Value)) 
 	if len(l.Filters) == 0 {
 		add("system_call_filter", "none")
 	} else {
-		add("system_call_filter", "those of a container with these capabilities, "+strconv.Itoa(len(l.Filters[0]))+" instructions")
+		whose := "those of a container with these capabilities, "
+		if c.Opt.seccomp != nil {
+			whose = "the bundle's, "
+		}
+		add("system_call_filter", whose+strconv.Itoa(len(l.Filters[0]))+" instructions")
 		add("system_calls_allowed", values(c.Opt.allowCalls))
 		add("system_calls_denied", values(c.Opt.denyCalls))
 		add("address_families_restricted", c.Opt.restricted)

@@ -279,7 +279,7 @@ func (c *Call) copyOf(ctx context.Context, dir string) (*copytree.Temporary, err
 	t, err := copytree.Ephemeral(ctx, dir, copytree.Options{ReadOnly: c.Opt.readOnly, Progress: progress})
 	end()
 	if err != nil {
-		return nil, fmt.Errorf("Failed to create snapshot of %s: %w", dir, errno(err))
+		return nil, fmt.Errorf("Failed to create ephemeral snapshot: %w", errno(err))
 	}
 	return t, nil
 }
