@@ -361,7 +361,7 @@ Type=notify
 NotifyAccess=all
 ExecStart=LOG start'; (sleep 1000 & systemd-notify --ready MAINPID=$!); echo up >FIFO; exit 0'
 ExecStop=LOG stop'; kill -0 $MAINPID'
-`, script: "await; up; stop"},
+`, script: "await; up; stop", deaf: true},
 	{name: "extends", text: `[Service]
 Type=notify
 NotifyAccess=all
@@ -396,6 +396,52 @@ ExecStart=LOG a'; exit 9'
 Type=oneshot
 ExecStart=LOG b $MONITOR_SERVICE_RESULT $MONITOR_EXIT_CODE $MONITOR_EXIT_STATUS $MONITOR_UNIT'
 `}, script: "over; for i in 1 2 3 4 5 6 7 8 9; do grep -q '^b' $D/log || sleep 0.1; done", deaf: true},
+	{name: "bus", text: `[Service]
+Type=dbus
+BusName=org.freedesktop.hostname1
+ExecStart=/usr/lib/systemd/systemd-hostnamed
+ExecStartPost=LOG post'; echo up >FIFO'
+ExecStopPost=LOG stoppost $SERVICE_RESULT $EXIT_CODE $EXIT_STATUS'
+`, script: "await; up; stop"},
+	{name: "nobusname", text: `[Service]
+Type=dbus
+BusName=org.example.life
+ExecStart=LOG start'
+ExecStopPost=LOG stoppost $SERVICE_RESULT $EXIT_CODE $EXIT_STATUS'
+`},
+	{name: "steps", text: `[Unit]
+StartLimitIntervalSec=0
+[Service]
+Restart=on-failure
+RestartSec=20ms
+RestartSteps=2
+RestartMaxDelaySec=100ms
+ExecStart=LOG start'; echo >>/run/life/NAME/x; test $(wc -l </run/life/NAME/x) -ge 4 && exit 0; exit 1'
+`},
+	{name: "bound", args: "--with-dependencies", text: `[Unit]
+BindsTo=life-bound-b.service
+After=life-bound-b.service
+[Service]
+ExecStart=LOG a'; exec sleep 1000'
+ExecStopPost=LOG stoppost a $SERVICE_RESULT'
+`, more: map[string]string{"life-bound-b.service": `[Service]
+Type=exec
+ExecStart=LOG b'; exec sleep 1'
+`}, deaf: true},
+	{name: "environment", text: `[Service]
+Type=forking
+PIDFile=/run/life-environment.pid
+WatchdogSec=100
+FileDescriptorStoreMax=2
+NotifyAccess=all
+ExecCondition=ENV condition'
+ExecStartPre=ENV pre'
+ExecStart=ENV start'; (read x <FIFO; exit 3) & echo $! >/run/life-environment.pid'
+ExecStartPost=ENV post'
+ExecReload=ENV reload'
+ExecStop=ENV stop'
+ExecStopPost=ENV stoppost'
+`, script: "up; reload; echo go >$D/fifo", deaf: true},
 	{name: "idle", text: `[Service]
 Type=idle
 ExecStart=LOG start'
@@ -444,6 +490,8 @@ func (l *life) unit() string {
 // expand puts in what the short words of a unit mean.
 func (l *life) expand(text string) string {
 	text = strings.Replace(text, "[Service]\n", "[Service]\nStandardError=null\n", 1)
+	text = regexp.MustCompile(`ENV ([^'\n]*)'`).ReplaceAllString(text, `LOG $1'; env | grep -v "^PWD\|^JOURNAL\|^MEMORY\|^USER" | cut -d= -f1 | sort >>/run/life/NAME/log'`)
+	text = strings.ReplaceAll(text, "NAME/log';", "NAME/log;")
 	text = regexp.MustCompile(`LOG ([^'\n]*)'`).ReplaceAllString(text, `/bin/sh -c 'echo "$1" >>/run/life/NAME/log`)
 	text = regexp.MustCompile(`(?m)(>>/run/life/NAME/log)$`).ReplaceAllString(text, "$1'")
 	text = strings.ReplaceAll(text, "FIFO", "/run/life/NAME/fifo")
