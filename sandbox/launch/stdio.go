@@ -5,6 +5,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"ctl/internal/sys"
 	"ctl/sandbox/service"
 )
 
@@ -38,6 +39,14 @@ func (t *streams) open(p string, flags int) (int, error) {
 	return fd, err
 }
 
+// null opens the host's /dev/null, for a tree need not have one.
+func (c *command) null(flags int) (int, error) {
+	if c.host == nil {
+		return c.std.open("/dev/null", flags)
+	}
+	return c.std.open(sys.FDPath(int(c.host.Fd()))+"/dev/null", flags)
+}
+
 // standard opens the standard streams of a command, in the host's root directory.
 func (c *command) standard() error {
 	old := unix.Umask(int(c.s.UMask))
@@ -51,7 +60,7 @@ func (c *command) standard() error {
 	var err error
 	switch kind {
 	case "", "null":
-		t.fd[0], err = t.open("/dev/null", unix.O_RDONLY)
+		t.fd[0], err = c.null(unix.O_RDONLY)
 	case "inherit":
 		t.fd[0] = int(c.o.Stdio[0].Fd())
 	case "data":
@@ -118,7 +127,7 @@ func (c *command) output(n int, o service.Stdio, input string, out *service.Stdi
 		}
 		return t.fd[0], nil
 	case "null":
-		return t.open("/dev/null", unix.O_WRONLY)
+		return c.null(unix.O_WRONLY)
 	case "tty":
 		if t.terminal != "" {
 			return t.fd[0], nil
@@ -135,7 +144,7 @@ func (c *command) output(n int, o service.Stdio, input string, out *service.Stdi
 		if c.q.Socket != nil {
 			return int(c.q.Socket.Fd()), nil
 		}
-		return t.open("/dev/null", unix.O_WRONLY)
+		return c.null(unix.O_WRONLY)
 	case "fd":
 		return c.named(o.Name, [...]string{"", "stdout", "stderr"}[n])
 	}

@@ -217,9 +217,11 @@ func (b *builder) setRoot(fd int) (err error) {
 // covers makes what is mounted over what is inaccessible, below the new root directory, if the host has no such nodes.
 func (b *builder) covers(place int) error {
 	const dir = "/run/systemd/inaccessible"
-	if fd, err := b.host.Handle(dir, unix.O_PATH|unix.O_DIRECTORY); err == nil {
-		b.nodes = tree.At(fd, dir)
-		return nil
+	if b.q.Tree == "" {
+		if fd, err := b.host.Handle(dir, unix.O_PATH|unix.O_DIRECTORY); err == nil {
+			b.nodes = tree.At(fd, dir)
+			return nil
+		}
 	}
 	fd, err := mount.New("tmpfs", "", []string{"mode=0755", "size=4k", "nr_inodes=16"}, api)
 	if err != nil {

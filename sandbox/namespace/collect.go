@@ -123,6 +123,10 @@ func (q *Request) surroundings(l *list) {
 	if q.Pressure != "" && q.Exec.ProtectControlGroups != "" && on(q.Exec.ProtectControlGroups) && q.Exec.ProtectControlGroups != "private" {
 		l.add("MemoryPressureWatch=", Mount{Path: q.Pressure, Kind: ReadWrite})
 	}
+	if q.Tree != "" && !q.rooted() { // nothing is mounted in it yet
+		l.add("--root=", Mount{Path: "/proc", Source: "/proc", Kind: Proc, Options: procOptions(q.Exec), Optional: !on(q.Exec.ProtectProc) && !on(q.Exec.ProcSubset)},
+			Mount{Path: "/dev", Source: "/dev", Kind: HostDev}, Mount{Path: "/sys", Source: "/sys", Kind: HostSys})
+	}
 	if p := q.NotifySocket(); p != q.Notify {
 		l.add("NotifyAccess=", Mount{Path: p, Source: q.Notify, Kind: Bind, ReadOnly: true})
 	}
@@ -130,7 +134,7 @@ func (q *Request) surroundings(l *list) {
 
 // NotifySocket is the path of the socket that is notified as the command sees it.
 func (q *Request) NotifySocket() string {
-	if q.Notify != "" && q.Sandbox && q.rooted() && q.apiFileSystems() {
+	if q.Notify != "" && (q.Tree != "" || q.Sandbox && q.rooted() && q.apiFileSystems()) {
 		return "/run/host/notify"
 	}
 	return q.Notify

@@ -191,6 +191,9 @@ func (b *builder) source(m *Mount) (int, error) {
 	if m.Source[0] != '/' {
 		return b.memory.Handle(m.Source, unix.O_PATH)
 	}
+	if _, ours := below(m.Source, b.q.Runtime); ours && b.q.Runtime != "" {
+		return unix.Open(m.Source, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	}
 	return b.host.Handle(m.Source, unix.O_PATH)
 }
 
@@ -228,7 +231,7 @@ func (b *builder) tmpfs(m *Mount) error {
 	return b.attach(fd, m.Path)
 }
 
-// fromHost mounts the host's /dev or /sys where there is none.
+// fromHost mounts the host's /dev or /sys where there is none. Its path is not that of the mount, which may have come of a link of the tree.
 func (b *builder) fromHost(m *Mount) error {
 	if d, err := b.directory(m.Path); err == nil {
 		d.Close()
@@ -236,7 +239,7 @@ func (b *builder) fromHost(m *Mount) error {
 	if m.left = b.isMount(m.Path); m.left {
 		return nil
 	}
-	from, err := unix.Open(m.Path, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	from, err := unix.Open(m.Source, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return err
 	}
@@ -257,7 +260,7 @@ func (b *builder) instance(m *Mount, make func() (int, error)) error {
 		return err
 	}
 	defer unix.Close(fd)
-	parts := b.hostParts(m.Path)
+	parts := b.hostParts(m)
 	b.clear(m.Path)
 	if err := b.attach(fd, m.Path); err != nil {
 		return err
@@ -276,7 +279,8 @@ type part struct {
 }
 
 // hostParts are what is mounted on the host's /proc or /sys: what a container manager has covered there stays covered.
-func (b *builder) hostParts(dir string) []part {
+func (b *builder) hostParts(m *Mount) []part {
+	dir := m.Source
 	top, err := unix.Open(dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil || dir != "/proc" && dir != "/sys" {
 		return nil
@@ -304,7 +308,7 @@ func (b *builder) hostParts(dir string) []part {
 			unix.Close(fd)
 			continue
 		}
-		l = append(l, part{fd, e.Point})
+		l = append(l, part{fd, path.Join(m.Path, name)})
 	}
 	return l
 }
@@ -317,6 +321,11 @@ func (b *builder) cgroup() (int, error) {
 }
 
 func (b *builder) proc(m *Mount) error {
+	if m.Optional && b.hooks.Proc == nil { // of a tree, where somebody may have mounted it
+		if m.left = b.isMount(m.Path); m.left {
+			return nil
+		}
+	}
 	return b.instance(m, func() (int, error) {
 		if b.hooks.Proc != nil {
 			return b.hooks.Proc(m.Options)

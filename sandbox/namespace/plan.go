@@ -135,7 +135,7 @@ func privateKind(k service.DirectoryKind) bool {
 func needed(q *Request) bool {
 	e := q.Exec
 	switch {
-	case q.Image != nil, len(e.ReadWrite) > 0, len(e.ReadOnly) > 0, len(e.Inaccessible) > 0, len(e.ExecPaths) > 0, len(e.NoExecPaths) > 0,
+	case q.Tree != "", q.Image != nil, len(e.ReadWrite) > 0, len(e.ReadOnly) > 0, len(e.Inaccessible) > 0, len(e.ExecPaths) > 0, len(e.NoExecPaths) > 0,
 		len(e.Binds) > 0, len(e.TemporaryFileSystems) > 0, len(e.MountImages) > 0, len(e.ExtensionImages) > 0, len(e.ExtensionDirectories) > 0,
 		e.MountFlags == "slave", e.MountFlags == "private",
 		e.PrivateTmp == "disconnected", e.PrivateTmp == "yes" && (q.Tmp != "" || q.VarTmp != ""),

@@ -66,26 +66,26 @@ func (q *Request) protect(l *list) {
 	case "yes":
 		l.rows("ProtectControlGroups=", row{"/sys/fs/cgroup", ReadOnly, false})
 	case "private", "strict":
-		l.add("ProtectControlGroups=", Mount{Path: "/sys/fs/cgroup", Kind: PrivateCgroup, ReadOnly: e.ProtectControlGroups == "strict"})
+		l.add("ProtectControlGroups=", Mount{Path: "/sys/fs/cgroup", Source: "/sys/fs/cgroup", Kind: PrivateCgroup, ReadOnly: e.ProtectControlGroups == "strict"})
 	}
 	q.protectHome(l)
 	q.protectSystem(l)
 	if q.apiFileSystems() || on(e.ProtectControlGroups) || e.ProtectKernelTunables || on(e.ProtectProc) || on(e.ProcSubset) || e.PrivatePIDs || on(e.PrivateBPF) {
-		l.add(q.whyProc(), Mount{Path: "/proc", Kind: Proc, Options: procOptions(e)})
-		l.add("MountAPIVFS=", Mount{Path: "/dev", Kind: HostDev}, Mount{Path: "/sys", Kind: HostSys},
+		l.add(q.whyProc(), Mount{Path: "/proc", Source: "/proc", Kind: Proc, Options: procOptions(e)})
+		l.add("MountAPIVFS=", Mount{Path: "/dev", Source: "/dev", Kind: HostDev}, Mount{Path: "/sys", Source: "/sys", Kind: HostSys},
 			Mount{Path: "/run", Kind: Run, Attr: unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NODEV | strict, Options: []string{"mode=0755", "size=20%", "nr_inodes=800k"}})
 	}
 	if on(e.PrivateBPF) {
-		l.add("PrivateBPF=", Mount{Path: "/sys/fs/bpf", Kind: BPF})
+		l.add("PrivateBPF=", Mount{Path: "/sys/fs/bpf", Source: "/sys/fs/bpf", Kind: BPF})
 	}
 	if on(e.ProtectHostname) {
 		l.rows("ProtectHostname=", row{"/proc/sys/kernel/hostname", ReadOnly, true}, row{"/proc/sys/kernel/domainname", ReadOnly, true})
 	}
 	if e.PrivateNetwork || e.NetworkNamespacePath != "" {
-		l.add("PrivateNetwork=", Mount{Path: "/sys", Kind: PrivateSys})
+		l.add("PrivateNetwork=", Mount{Path: "/sys", Source: "/sys", Kind: PrivateSys})
 	}
 	if e.PrivateIPC || e.IPCNamespacePath != "" {
-		l.add("PrivateIPC=", Mount{Path: "/dev/mqueue", Kind: MessageQueues, Attr: api})
+		l.add("PrivateIPC=", Mount{Path: "/dev/mqueue", Source: "/dev/mqueue", Kind: MessageQueues, Attr: api})
 	}
 }
 
