@@ -5,7 +5,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"ctl/internal/sys"
 	"ctl/sandbox/service"
 )
 
@@ -31,8 +30,10 @@ func (t *streams) close() {
 	}
 }
 
-func (t *streams) open(p string, flags int) (int, error) {
-	fd, err := unix.Open(p, flags|unix.O_NOCTTY|unix.O_CLOEXEC, 0o666)
+func (t *streams) open(p string, flags int) (int, error) { return t.openAt(unix.AT_FDCWD, p, flags) }
+
+func (t *streams) openAt(dir int, p string, flags int) (int, error) {
+	fd, err := unix.Openat(dir, p, flags|unix.O_NOCTTY|unix.O_CLOEXEC, 0o666)
 	if err == nil {
 		t.own = append(t.own, fd)
 	}
@@ -44,7 +45,7 @@ func (c *command) null(flags int) (int, error) {
 	if c.host == nil {
 		return c.std.open("/dev/null", flags)
 	}
-	return c.std.open(sys.FDPath(int(c.host.Fd()))+"/dev/null", flags)
+	return c.std.openAt(int(c.host.Fd()), "dev/null", flags)
 }
 
 // standard opens the standard streams of a command, in the host's root directory.
