@@ -227,7 +227,7 @@ func TestLoadMessages(t *testing.T) {
 	for _, c := range cases {
 		got := slices.DeleteFunc(said(load(t, root, c.name)), func(s string) bool { return unitOf(s) == "" })
 		if d := lineDiff(want[c.name], got); d != "" {
-			t.Errorf("%s: - systemd, + ctl\n%s%s", c.name, c.text[:min(len(c.text), 200)], d)
+			t.Errorf("%s: - systemd, + ctl\n%s\n%s", c.name, c.text[:min(len(c.text), 200)], d)
 		}
 	}
 }

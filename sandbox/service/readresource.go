@@ -446,7 +446,7 @@ func (l *line) oomRules() {
 		return
 	}
 	for _, w := range words {
-		if !credentialName(w) || strings.Contains(w, `\`) {
+		if strings.ContainsAny(w, `\/"`) || w == "" {
 			l.warn("Invalid rule name in " + l.key + "=, ignoring: " + w)
 		}
 	}
@@ -514,7 +514,7 @@ func (l *line) interfaces() {
 
 // interfaceName tells whether a network device may be called so.
 func interfaceName(s string) bool {
-	if s == "" || len(s) > 15 || s == "." || s == ".." || s == "all" || s == "default" || strings.Trim(s, "0123456789") == "" {
+	if s == "" || len(s) > 127 || s == "." || s == ".." || s == "all" || s == "default" || strings.Trim(s, "0123456789") == "" {
 		return false
 	}
 	for i := range len(s) {

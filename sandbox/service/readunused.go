@@ -71,7 +71,7 @@ func (l *line) rebootArgument() {
 }
 
 func (l *line) luoSession() {
-	if l.value != "" && (!validFDName(l.value) || strings.ContainsAny(l.value, "\"'\\")) {
+	if l.value != "" && (!validFDName(l.value) || strings.ContainsAny(l.value, "\"'")) {
 		l.warn("LUO session name contains invalid characters, ignoring: " + l.value)
 	}
 }

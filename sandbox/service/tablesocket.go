@@ -334,9 +334,11 @@ func (l *line) symlinks() {
 		if !ok {
 			continue
 		}
-		if s, ok = l.absolute(s, false); ok {
-			l.socket.Symlinks = append(l.socket.Symlinks, s)
+		if !path.IsAbs(s) {
+			l.absolute(s, false)
+			continue
 		}
+		l.socket.Symlinks = append(l.socket.Symlinks, simplified(s))
 	}
 }
 
