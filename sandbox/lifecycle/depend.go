@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"ctl/internal/term"
-	"ctl/internal/unit"
 	"ctl/sandbox/service"
 )
 
@@ -52,6 +51,7 @@ func (r *run) join(set *Set) error {
 	for _, s := range set.Sockets {
 		r.members = append(r.members, &member{u: &s.Unit, s: &socketUnit{r: r, s: s}, ok: true})
 	}
+	r.shared = len(set.Services) > 1 || slices.ContainsFunc(set.Sockets, func(s *service.Socket) bool { return s.Accept })
 	for _, name := range set.Main {
 		m := r.member(name)
 		if m == nil {
@@ -374,6 +374,3 @@ func (r *run) cycle() []*member {
 	}
 	return nil
 }
-
-// isService tells whether a name is a service's.
-func isService(name string) bool { return unit.Type(name) == "service" }

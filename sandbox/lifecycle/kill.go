@@ -41,9 +41,6 @@ func (a *activity) signalOf(s state) syscall.Signal {
 	case stopKill, finalKill:
 		return a.s.FinalSignal
 	}
-	if !a.forbidden && a.s.RestartSignal != 0 && a.r.restarting(a) {
-		return a.s.RestartSignal
-	}
 	return a.s.KillSignal
 }
 

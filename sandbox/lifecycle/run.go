@@ -25,6 +25,7 @@ type run struct {
 	ending     bool
 	asked      int // how often the end was asked for
 	main       []*member
+	shared     bool // there are, or may be, several services at a time
 }
 
 // Run starts units and returns when those of Main have ended, or when SIGTERM or SIGINT has had them stopped. All that they have started is
@@ -138,20 +139,18 @@ func (r *run) settle() {
 	}
 }
 
-// restarting tells whether a service is being stopped to be started again.
-func (r *run) restarting(a *activity) bool { return false }
-
 // abandon ends what is left of our services when we end.
 func (r *run) abandon() {
 	for _, m := range r.members {
 		if m.a != nil {
-			for _, pid := range r.processes(m.a) {
-				if m.a.s.KillMode != "none" && m.a.s.KillMode != "process" || r.pid == 1 {
+			if m.a.s.KillMode != "none" && m.a.s.KillMode != "process" {
+				for _, pid := range r.processes(m.a) {
 					_ = unix.Kill(pid, unix.SIGKILL)
 				}
 			}
 			m.a.closeRoom(false)
 			m.a.closeNotify()
+			m.a.group.remove()
 		}
 		if m.s != nil {
 			m.s.close()

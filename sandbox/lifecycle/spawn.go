@@ -49,7 +49,12 @@ func (a *activity) spawn(c service.Command, main bool) (*launch.Process, error) 
 		a.pass(&q)
 		q.Watchdog = a.s.Watchdog
 	}
-	p, err := a.room.Start(q)
+	if a.r.shared && a.group == nil {
+		a.group = newGroup(a.s.Name)
+	}
+	var p *launch.Process
+	var err error
+	a.group.within(func() { p, err = a.room.Start(q) })
 	if err != nil {
 		return nil, err
 	}
