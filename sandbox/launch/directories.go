@@ -10,7 +10,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"ctl/internal/sys"
 	"ctl/sandbox/service"
 )
 
@@ -144,26 +143,49 @@ func (r *Room) own(dir string, mode uint32) error {
 	if err := unix.Fstat(fd, &st); err != nil || r.h.User || st.Uid == r.id.uid && st.Gid == r.id.gid {
 		return err
 	}
-	mask := uint32(0o7777)
-	if r.id.dynamic {
-		mask = 0o1777
+	return r.give(fd)
+}
+
+// give gives a directory and what is in it to the user of the service. It goes by descriptors: whose it was can still exchange what is on a path.
+func (r *Room) give(dir int) error {
+	uid, gid := int(r.id.uid), int(r.id.gid)
+	var st unix.Stat_t
+	if err := unix.Fstat(dir, &st); err != nil {
+		return err
 	}
-	root := sys.FDPath(fd)
-	return filepath.WalkDir(root+"/.", func(p string, e fs.DirEntry, err error) error {
-		if err != nil {
+	if err := unix.Fchown(dir, uid, gid); err != nil {
+		return err
+	}
+	if r.id.dynamic { // of files, the kernel takes these bits away
+		if err := unix.Fchmod(dir, st.Mode&0o1777); err != nil {
 			return err
 		}
-		if err := unix.Lchown(p, int(r.id.uid), int(r.id.gid)); err != nil {
-			return err
+	}
+	list, err := unix.Openat(dir, ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	d := os.NewFile(uintptr(list), "directory")
+	names, err := d.Readdirnames(-1)
+	d.Close()
+	for i := 0; i < len(names) && err == nil; i++ {
+		if err = r.giveOne(dir, names[i]); errors.Is(err, fs.ErrNotExist) {
+			err = nil
 		}
-		if info, err := os.Lstat(p); err == nil && info.Mode()&fs.ModeSymlink == 0 {
-			var st unix.Stat_t
-			if unix.Lstat(p, &st) == nil {
-				return unix.Chmod(p, st.Mode&mask)
-			}
-		}
-		return nil
-	})
+	}
+	return err
+}
+
+func (r *Room) giveOne(dir int, name string) error {
+	fd, err := unix.Openat(dir, name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	if err == nil {
+		defer unix.Close(fd)
+		return r.give(fd)
+	}
+	if !errors.Is(err, unix.ENOTDIR) && !errors.Is(err, unix.ELOOP) {
+		return err
+	}
+	return unix.Fchownat(dir, name, int(r.id.uid), int(r.id.gid), unix.AT_SYMLINK_NOFOLLOW)
 }
 
 func makeParents(p string) error { return os.MkdirAll(path.Dir(p), 0o755) }
