@@ -2,10 +2,11 @@ package lifecycle
 
 import (
 	"errors"
-	"os"
 	"strconv"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"ctl/internal/clock"
 	"ctl/internal/term"
@@ -426,7 +427,7 @@ func (a *activity) die(f result, mayRestart bool) {
 		return
 	}
 	if a.s.PIDFile != "" {
-		_ = os.Remove(a.r.path(a.s, a.s.PIDFile))
+		_ = a.r.within(func() error { return unix.Unlink(a.s.PIDFile) })
 	}
 	if a.forbidden {
 		a.announce(term.Info, "Stopped "+title(a.s)+".")

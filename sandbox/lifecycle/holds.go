@@ -22,7 +22,12 @@ func (r *run) holds(c *service.Condition, user string) bool {
 		if !ok {
 			rest = kind
 		}
-		return r.pathHolds(rest, c.Value)
+		holds := false
+		_ = r.within(func() error {
+			holds = pathHolds(rest, c.Value)
+			return nil
+		})
+		return holds
 	}
 	switch kind {
 	case "Architecture":
@@ -57,7 +62,7 @@ func (r *run) holds(c *service.Condition, user string) bool {
 		return r.needsUpdate(strings.TrimPrefix(c.Value, "!"))
 	case "FirstBoot":
 		want, _ := unit.Boolean(c.Value)
-		data, err := os.ReadFile(r.inTree("/etc/machine-id"))
+		data, err := r.readFile("/etc/machine-id")
 		first := err != nil || strings.TrimSpace(string(data)) == "" || strings.TrimSpace(string(data)) == "uninitialized"
 		return first == want
 	case "User":
@@ -84,8 +89,7 @@ func (r *run) holds(c *service.Condition, user string) bool {
 	return true // of pressures of the moment: there is none
 }
 
-func (r *run) pathHolds(kind, value string) bool {
-	p := r.inTree(value)
+func pathHolds(kind, p string) bool {
 	st, err := os.Stat(p)
 	switch kind {
 	case "Exists":
@@ -187,7 +191,7 @@ func machine() string {
 
 func (r *run) host(v string) bool {
 	if id, err := unit.MachineID([]byte(v)); err == nil {
-		data, _ := os.ReadFile(r.inTree("/etc/machine-id"))
+		data, _ := r.readFile("/etc/machine-id")
 		mine, err := unit.MachineID(data)
 		return err == nil && mine == id
 	}
@@ -342,13 +346,13 @@ func onPower() bool {
 // needsUpdate tells whether /usr is newer than what was last made of it.
 func (r *run) needsUpdate(p string) bool {
 	var usr, mark unix.Stat_t
-	if unix.Stat(r.inTree("/usr"), &usr) != nil {
-		return true
-	}
-	if unix.Lstat(r.inTree(strings.TrimRight(p, "/")+"/.updated"), &mark) != nil {
-		return true
-	}
-	return usr.Mtim.Nano() > mark.Mtim.Nano()
+	err := r.within(func() error {
+		if err := unix.Stat("/usr", &usr); err != nil {
+			return err
+		}
+		return unix.Lstat(strings.TrimRight(p, "/")+"/.updated", &mark)
+	})
+	return err != nil || usr.Mtim.Nano() > mark.Mtim.Nano()
 }
 
 func (r *run) isUser(v string) bool {
@@ -391,9 +395,9 @@ func controllers(v string) bool {
 }
 
 func (r *run) osRelease(v string) bool {
-	data, err := os.ReadFile(r.inTree("/etc/os-release"))
+	data, err := r.readFile("/etc/os-release")
 	if err != nil {
-		data, _ = os.ReadFile(r.inTree("/usr/lib/os-release"))
+		data, _ = r.readFile("/usr/lib/os-release")
 	}
 	for w := range strings.FieldsSeq(v) {
 		i := strings.IndexAny(w, "<>=!")

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -14,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"ctl/internal/clock"
+	"ctl/internal/term"
 	"ctl/internal/unit"
 )
 
@@ -30,7 +32,39 @@ func (r *run) inTree(p string) string {
 	return filepath.Join(r.c.Tree, p)
 }
 
-// openAll opens what the unit listens on.
+// within has do see the tree as the root directory, as services do, so that no symbolic link leads out of it.
+func (r *run) within(do func() error) error {
+	if r.c.Tree == "" {
+		return do()
+	}
+	done := make(chan error)
+	go func() {
+		runtime.LockOSThread() // never unlocked: the thread ends here
+		err := unix.Unshare(unix.CLONE_FS)
+		if err == nil {
+			err = unix.Chroot(r.c.Tree)
+		}
+		if err == nil {
+			err = unix.Chdir("/")
+		}
+		if err == nil {
+			err = do()
+		}
+		done <- err
+	}()
+	return <-done
+}
+
+// readFile reads a file of the tree.
+func (r *run) readFile(name string) (data []byte, err error) {
+	err = r.within(func() (err error) {
+		data, err = os.ReadFile(name)
+		return err
+	})
+	return data, err
+}
+
+// openAll opens what the unit listens on, within the tree.
 func (u *socketUnit) openAll() error {
 	old := unix.Umask(0)
 	defer unix.Umask(old)
@@ -67,7 +101,7 @@ func (u *socketUnit) openOne(k *listener) ([]int, error) {
 				flags |= unix.O_RDWR
 			}
 		}
-		return one(unix.Open(u.r.inTree(k.l.Address), flags, 0))
+		return one(unix.Open(k.l.Address, flags, 0))
 	case "ListenMessageQueue":
 		return one(u.openQueue(k))
 	case "ListenNetlink":
@@ -103,7 +137,7 @@ func (u *socketUnit) parents(p string) {
 }
 
 func (u *socketUnit) openFIFO(k *listener) (int, error) {
-	p := u.r.inTree(k.l.Address)
+	p := k.l.Address
 	u.parents(p)
 	if err := unix.Mkfifo(p, u.mode()); err != nil && !errors.Is(err, unix.EEXIST) {
 		return -1, err
@@ -144,8 +178,7 @@ func (u *socketUnit) own(p string) error {
 func (u *socketUnit) address(text string) (unix.Sockaddr, int, string, error) {
 	switch {
 	case strings.HasPrefix(text, "/"):
-		p := u.r.inTree(text)
-		return &unix.SockaddrUnix{Name: p}, unix.AF_UNIX, p, nil
+		return &unix.SockaddrUnix{Name: text}, unix.AF_UNIX, text, nil
 	case strings.HasPrefix(text, "@"):
 		return &unix.SockaddrUnix{Name: text}, unix.AF_UNIX, "", nil
 	case strings.HasPrefix(text, "vsock:"):
@@ -397,11 +430,15 @@ func (u *socketUnit) link() error {
 		return nil
 	}
 	for _, s := range u.s.Symlinks {
-		p := u.r.inTree(s)
-		u.parents(p)
-		_ = os.Remove(p)
-		if err := os.Symlink(target, p); err != nil {
-			return err
+		u.parents(s)
+		if u.s.RemoveOnStop {
+			_ = unix.Unlink(s)
+		}
+		if err := os.Symlink(target, s); err != nil {
+			if to, e := os.Readlink(s); e == nil && to == target {
+				continue
+			}
+			u.r.say(term.Warning, u.s.Name, "Failed to create symlink "+target+" → "+s+", ignoring: "+reason(err))
 		}
 	}
 	return nil
@@ -491,7 +528,7 @@ func (r *run) ids(user, group string) (uid, gid int, err error) {
 
 // account is the line of passwd(5) or group(5) with a name or number.
 func (r *run) account(file, name string) []string {
-	data, _ := os.ReadFile(r.inTree(file))
+	data, _ := r.readFile(file)
 	for l := range strings.Lines(string(data)) {
 		if f := strings.Split(strings.TrimRight(l, "\n"), ":"); len(f) >= 4 && (f[0] == name || f[2] == name) {
 			return f
@@ -505,10 +542,20 @@ func (r *run) account(file, name string) []string {
 
 // interfaceIndex is the number of a network interface.
 func interfaceIndex(name string) uint32 {
-	data, err := os.ReadFile("/sys/class/net/" + name + "/ifindex")
-	if err == nil {
-		name = strings.TrimSpace(string(data))
+	if n, err := strconv.ParseUint(name, 10, 32); err == nil {
+		return uint32(n)
 	}
-	n, _ := strconv.ParseUint(name, 10, 32)
-	return uint32(n)
+	request, err := unix.NewIfreq(name)
+	if err != nil {
+		return 0
+	}
+	fd, err := unix.Socket(unix.AF_INET6, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return 0
+	}
+	defer unix.Close(fd)
+	if unix.IoctlIfreq(fd, unix.SIOCGIFINDEX, request) != nil {
+		return 0
+	}
+	return request.Uint32()
 }

@@ -2,6 +2,7 @@ package lifecycle
 
 import (
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -224,8 +225,20 @@ func (e pidFileError) Error() string { return string(e) }
 
 // readPIDFile takes the main process from PIDFile=.
 func (a *activity) readPIDFile() error {
-	path := a.r.path(a.s, a.s.PIDFile)
-	data, err := os.ReadFile(path)
+	var data []byte
+	var st unix.Stat_t
+	err := a.r.within(func() error {
+		f, err := os.OpenFile(a.s.PIDFile, os.O_RDONLY|unix.O_NONBLOCK, 0)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		if err := unix.Fstat(int(f.Fd()), &st); err != nil {
+			return err
+		}
+		data, err = io.ReadAll(io.LimitReader(f, 4096))
+		return err
+	})
 	if err != nil {
 		return pidFileError("Can't open PID file '" + a.s.PIDFile + "' (yet?) after " + a.state.String() + ": " + reason(err))
 	}
@@ -242,8 +255,7 @@ func (a *activity) readPIDFile() error {
 		return pidFileError("PID " + decimal(pid) + " read from file " + a.s.PIDFile + " does not exist or is a zombie.")
 	}
 	if !a.has(pid) {
-		var st unix.Stat_t
-		if unix.Stat(path, &st) != nil || st.Uid != 0 {
+		if st.Uid != 0 {
 			return pidFileError("New main PID " + decimal(pid) + " does not belong to service, and PID file is not owned by root. Refusing.")
 		}
 	}
@@ -253,7 +265,6 @@ func (a *activity) readPIDFile() error {
 
 // awaitPIDFile waits for the daemon to write its PID file.
 func (a *activity) awaitPIDFile() {
-	path := a.r.path(a.s, a.s.PIDFile)
 	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
 	if err != nil {
 		a.kill(stopTerm, resources)
@@ -261,11 +272,13 @@ func (a *activity) awaitPIDFile() {
 	}
 	const changes = unix.IN_CREATE | unix.IN_MOVED_TO | unix.IN_CLOSE_WRITE | unix.IN_MODIFY | unix.IN_ATTRIB
 	look := func() {
-		for dir := filepath.Dir(path); ; dir = filepath.Dir(dir) { // of directories that are missing, the first that is not
-			if _, err := unix.InotifyAddWatch(fd, dir, changes); err == nil || dir == "/" {
-				break
+		_ = a.r.within(func() error {
+			for dir := filepath.Dir(a.s.PIDFile); ; dir = filepath.Dir(dir) { // of directories that are missing, the first that is not
+				if _, err := unix.InotifyAddWatch(fd, dir, changes); err == nil || dir == "/" {
+					return err
+				}
 			}
-		}
+		})
 	}
 	look()
 	a.pidFile, err = a.r.loop.watch(fd, unix.EPOLLIN, func() {

@@ -3,13 +3,11 @@ package lifecycle
 import (
 	"errors"
 	"os"
-	"path/filepath"
 	"syscall"
 
 	"golang.org/x/sys/unix"
 
 	"ctl/internal/term"
-	"ctl/sandbox/service"
 )
 
 // A run is one Run.
@@ -66,14 +64,6 @@ func (r *run) announce(level term.Level, unit, text string) {
 	if r.c.Say != nil {
 		r.c.Say(Message{level, unit, text})
 	}
-}
-
-// path is where a path of the host is, in the tree that is the host.
-func (r *run) path(s *service.Service, p string) string {
-	if r.c.Tree == "" {
-		return p
-	}
-	return filepath.Join(r.c.Tree, p)
 }
 
 // signalled does what a signal asks of us.

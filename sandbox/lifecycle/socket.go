@@ -68,7 +68,7 @@ func (u *socketUnit) begin(done func(ok bool)) {
 		return
 	}
 	u.failed, u.ended = false, false
-	err := u.openAll()
+	err := u.r.within(u.openAll)
 	if err == nil {
 		err = u.listen()
 	}
@@ -244,16 +244,21 @@ func (u *socketUnit) close() {
 		for _, f := range l.files {
 			f.Close()
 		}
-		for _, p := range l.made {
-			_ = os.Remove(p)
-		}
+	}
+	if u.s.RemoveOnStop && len(u.socks) > 0 {
+		_ = u.r.within(func() error {
+			for _, l := range u.socks {
+				for _, p := range l.made {
+					_ = unix.Unlink(p)
+				}
+			}
+			for _, p := range u.s.Symlinks {
+				_ = unix.Unlink(p)
+			}
+			return nil
+		})
 	}
 	u.socks = nil
-	if u.s.RemoveOnStop {
-		for _, p := range u.s.Symlinks {
-			_ = os.Remove(u.r.inTree(p))
-		}
-	}
 }
 
 // option is the last value of a setting.
