@@ -6,6 +6,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -58,8 +59,10 @@ func (r *Room) private(k service.DirectoryKind) bool {
 func (r *Room) directories() error {
 	for k := range r.s.Directories {
 		kind := service.DirectoryKind(k)
-		for i := range r.s.Directories[k].List {
-			if err := r.directory(kind, &r.s.Directories[k].List[i]); err != nil {
+		l := slices.Clone(r.s.Directories[k].List)
+		slices.SortFunc(l, func(a, b service.ManagedDirectory) int { return strings.Compare(a.Path, b.Path) })
+		for i := range l {
+			if err := r.directory(kind, &l[i]); err != nil {
 				return at(directoryKinds[k].step, err)
 			}
 		}
@@ -210,7 +213,8 @@ func linkTo(target, link string) error {
 	}
 	err = os.Symlink(relative, link)
 	if errors.Is(err, fs.ErrExist) {
-		if to, e := os.Readlink(link); e == nil && path.Join(path.Dir(link), to) == target {
+		to, e := os.Stat(target)
+		if at, e2 := os.Stat(link); e == nil && e2 == nil && os.SameFile(to, at) {
 			return nil
 		}
 	}

@@ -129,11 +129,12 @@ func (c *command) builtins(e *environment) {
 		for _, d := range c.s.Directories[k].List {
 			l = append(l, c.top(service.DirectoryKind(k))+"/"+d.Path)
 		}
+		slices.Sort(l)
 		if len(l) > 0 {
 			e.set(directoryKinds[k].variable, strings.Join(l, ":"))
 		}
 	}
-	if c.creds != "" {
+	if c.creds != "" && !c.q.Stopping {
 		e.set("CREDENTIALS_DIRECTORY", c.creds)
 	}
 	if c.q.Notify != "" {

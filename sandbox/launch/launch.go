@@ -174,6 +174,7 @@ type Request struct {
 	NoRoot        bool          // RootDirectoryStartOnly=: it has the host's root directory
 	NoPermissions bool          // PermissionsStartOnly=: it has no sandbox and no user
 	Terminal      bool          // it may have the terminal: of conditions, before the start, the start
+	Stopping      bool          // it is of the stop, and has no credentials
 	Env           []string      // MAINPID=, SERVICE_RESULT=, ...: what is of this command
 	Files         []*os.File    // passed from 3 on
 	Names         []string      // LISTEN_FDNAMES, one for each file, or nil for none of these variables

@@ -48,6 +48,9 @@ func (b *child) schedule() {
 		if s.IOPriority != nil {
 			priority = *s.IOPriority
 		}
+		if class == 0 { // which is this
+			class, priority = 2, 4
+		}
 		const ofProcess = 1
 		b.do(ioprio, unix.SYS_IOPRIO_SET, ofProcess, 0, class<<13|priority)
 	}

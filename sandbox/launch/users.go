@@ -129,7 +129,7 @@ func groupID(name string) (gid uint32, ok bool) {
 	switch name {
 	case "root":
 		return 0, true
-	case "nogroup", "nobody":
+	case "nogroup":
 		return nobodyID, true
 	}
 	return number(name)
@@ -173,8 +173,15 @@ func (r *Room) dynamicUser(id *identity) error {
 	if name == "" {
 		name = unit.Prefix(r.u.Name)
 	}
+	gid, grouped := groupID(name)
 	if err := id.lookUp(name, false); err == nil {
+		if grouped && gid != id.uid {
+			return unix.EILSEQ
+		}
 		return nil
+	}
+	if _, numeric := number(name); grouped && !numeric {
+		return unix.EILSEQ
 	}
 	*id = identity{set: true, grouped: true, dynamic: true, name: name}
 	taken := make(map[uint32]bool)

@@ -14,7 +14,7 @@ import (
 
 // spawn starts a command of the service.
 func (a *activity) spawn(c service.Command, main bool) (*launch.Process, error) {
-	q := launch.Request{Command: c, Control: !main, NonBlocking: a.s.NonBlocking}
+	q := launch.Request{Command: c, Control: !main, NonBlocking: a.s.NonBlocking, Stopping: a.state >= stop}
 	q.Env = append(q.Env, "INVOCATION_ID="+a.invocation)
 	if a.s.PIDFile != "" {
 		q.Env = append(q.Env, "PIDFILE="+a.s.PIDFile)

@@ -369,7 +369,7 @@ func (l *line) directories(kind DirectoryKind) {
 		d.List = nil
 		return
 	}
-	words, err := unit.Words(l.value, unit.Unquote)
+	words, err := unit.Words(l.value, unit.Unquote|unit.RetainEscape)
 	for _, w := range words {
 		l.directory(kind, d, w)
 	}
@@ -378,8 +378,20 @@ func (l *line) directories(kind DirectoryKind) {
 	}
 }
 
+// escapedColons are the parts of s between colons, with escapes of C in them, and of colons.
+func escapedColons(s string) []string {
+	const colon = "\\072"
+	parts := strings.Split(strings.ReplaceAll(s, `\:`, colon), ":")
+	for i := range parts {
+		if text, err := unit.UnescapeC(parts[i]); err == nil {
+			parts[i] = text
+		}
+	}
+	return parts
+}
+
 func (l *line) directory(kind DirectoryKind, d *Directory, w string) {
-	parts := colons(w)
+	parts := escapedColons(w)
 	if parts[0] == "" {
 		l.warn("Invalid syntax, ignoring: " + l.value)
 		return
