@@ -17,12 +17,52 @@ type child struct {
 	program.Program
 	*command
 	report  int
+	procFD  int                   // the host's /proc
 	socket  int                   // to the parent, -1 if there is nothing to ask
 	asks    []func(pid int) error // what the parent does, one after the other, when it is asked to
 	clone   uintptr               // flags of clone(2)
 	own     uint64                // the capabilities that we have
 	users   bool                  // it has a user namespace of its own
 	filters [][]unix.SockFilter
+	passed  []int // what becomes 0, 1, 2 and so on
+	high    []int // all duplicates, see raise
+}
+
+// raise duplicates a descriptor where the ones that are passed do not come.
+func (b *child) raise(fd int) (int, error) {
+	high, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, max(100, 3+len(b.q.Files)))
+	if err == nil {
+		b.high = append(b.high, high)
+	}
+	return high, err
+}
+
+// raiseAll does so with all that the child needs.
+func (b *child) raiseAll() error {
+	for _, fd := range append(slices.Clone(b.std.fd[:]), b.files()...) {
+		high, err := b.raise(fd)
+		if err != nil {
+			return err
+		}
+		b.passed = append(b.passed, high)
+	}
+	b.procFD = int(b.proc.Fd())
+	for _, fd := range [...]*int{&b.report, &b.socket, &b.procFD} {
+		high, err := b.raise(*fd)
+		if err != nil {
+			return err
+		}
+		*fd = high
+	}
+	return nil
+}
+
+// lower closes the duplicates.
+func (b *child) lower() {
+	for _, fd := range b.high {
+		unix.Close(fd)
+	}
+	b.high = nil
 }
 
 // do adds a system call of a step.
@@ -93,16 +133,10 @@ func (b *child) prepare(parent int, pids bool) {
 
 // streams gives the process its descriptors.
 func (b *child) streams() {
-	fds := append(slices.Clone(b.std.fd[:]), b.files()...)
-	regs := make([]program.Register, len(fds))
-	for i, fd := range fds {
-		regs[i] = b.Reg()
-		b.Sys(stepNames[streamStep(i)], regs[i], unix.SYS_FCNTL, fd, unix.F_DUPFD_CLOEXEC, max(100, 3+len(fds)))
+	for i, fd := range b.passed {
+		b.do(streamStep(i), unix.SYS_DUP3, fd, i, 0)
 	}
-	for i, r := range regs {
-		b.do(streamStep(i), unix.SYS_DUP3, r, i, 0)
-	}
-	for i := 3; i < len(fds); i++ {
+	for i := 3; i < len(b.passed); i++ {
 		flags := 0
 		if b.q.NonBlocking {
 			flags = unix.O_NONBLOCK
@@ -119,10 +153,6 @@ func (b *child) streams() {
 			b.do(stdin, unix.SYS_FCHOWN, 0, int(b.id.uid), -1).Allow(unix.EPERM, unix.EROFS)
 			b.do(stdin, unix.SYS_FCHMOD, 0, 0o620).Allow(unix.EPERM, unix.EROFS)
 		}
-	}
-	for len(regs) > 0 { // so that the registers can be used again
-		b.Close(regs[len(regs)-1])
-		regs = regs[:len(regs)-1]
 	}
 }
 
@@ -145,7 +175,7 @@ func (b *child) variables() uintptr {
 		}
 		l[i] = b.Text(v)
 		if name, ok := strings.CutSuffix(v, pidPlace); ok && b.proc != nil {
-			b.do(execute, unix.SYS_READLINKAT, int(b.proc.Fd()), "self", l[i]+uintptr(len(name)), len(pidPlace))
+			b.do(execute, unix.SYS_READLINKAT, b.procFD, "self", l[i]+uintptr(len(name)), len(pidPlace))
 		}
 	}
 	return program.Address(&b.Program, &l[0])

@@ -83,7 +83,7 @@ const schedResetOnFork = 0x40000000
 
 // ownFile writes a file of /proc, which need not be possible in a container.
 func (b *child) ownFile(s step, name, text string) {
-	b.WriteFile(stepNames[s], int(b.proc.Fd()), name, text, true)
+	b.WriteFile(stepNames[s], b.procFD, name, text, true)
 }
 
 // affinity are the CPUs that the process may use, nil for all.

@@ -204,7 +204,7 @@ func (b *child) procOf(options []string) {
 	})
 	mounts := b.Reg()
 	name := fmt.Sprintf("%d/task/%d/ns/mnt", os.Getpid(), unix.Gettid())
-	b.Sys(about, mounts, unix.SYS_OPENAT, int(b.proc.Fd()), name, unix.O_RDONLY|unix.O_CLOEXEC)
+	b.Sys(about, mounts, unix.SYS_OPENAT, b.procFD, name, unix.O_RDONLY|unix.O_CLOEXEC)
 	b.do(namespaces, unix.SYS_SETNS, mounts, unix.CLONE_NEWNS)
 	b.do(namespaces, unix.SYS_CLOSE, place)
 	b.Close(mounts)

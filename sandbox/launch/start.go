@@ -213,14 +213,20 @@ func (c *command) fork(pids bool) (*Process, error) {
 	}
 	defer unix.Close(pair[0])
 	b := &child{command: c, report: report[1], socket: pair[1], own: container.Capabilities()}
+	defer b.lower()
+	err = b.raiseAll()
+	unix.Close(report[1])
+	unix.Close(pair[1])
+	if err != nil {
+		return nil, at(fds, err)
+	}
 	b.prepare(pair[0], pids)
 	var pidfd int32
 	old := program.BlockSignals()
-	pid, e := b.Start(unix.CLONE_PIDFD|b.clone, uintptr(report[1]), &pidfd)
+	pid, e := b.Start(unix.CLONE_PIDFD|b.clone, uintptr(b.report), &pidfd)
 	program.SetSignals(old)
 	runtime.KeepAlive(b)
-	unix.Close(report[1])
-	unix.Close(pair[1])
+	b.lower()
 	if e != 0 {
 		return nil, e
 	}
