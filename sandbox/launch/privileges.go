@@ -55,7 +55,7 @@ func (b *child) renounce() {
 		if ambient != 0 {
 			inherited = ambient
 		}
-		// Those that are left when this is done, execve(2) takes from a user who is not root.
+		// Those that are left when this is done, execve(2) takes from a user who is not root, and what is beyond the bounding set from root.
 		b.SetCapabilities(stepNames[capabilities], b.own&b.bounding()|b.keeps(), inherited)
 	}
 	for i := 0; i <= container.LastCapability(); i++ {
@@ -90,14 +90,9 @@ func inheritable() uint64 {
 	return uint64(data[0].Inheritable) | uint64(data[1].Inheritable)<<32
 }
 
-// keeps are capabilities that are needed until the command is executed, though the command cannot have them: where they could not be
-// kept, root would.
-func (b *child) keeps() uint64 {
-	if !b.drops || b.id.uid == 0 {
-		return 0
-	}
-	return b.own & (1<<unix.CAP_SYS_ADMIN | 1<<unix.CAP_SETPCAP)
-}
+// keeps are capabilities that are needed until the command is executed, though it cannot have them: what was dropped from the bounding
+// set, execve(2) gives to nobody, root neither.
+func (b *child) keeps() uint64 { return b.own & (1<<unix.CAP_SYS_ADMIN | 1<<unix.CAP_SETPCAP) }
 
 // denies tells whether the kernel itself refuses memory that is both written and executed, Linux 6.3.
 func (b *child) denies() bool {
