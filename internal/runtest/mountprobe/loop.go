@@ -16,11 +16,11 @@ import (
 // made are what a service may leave behind, besides what is new in the fixture.
 var made = [...]string{"/dev/shm/m", "/usr/m", "/usr/lib/x", "/new", "/srv/root", "/etc/foo", "/run/foo", "/var/lib/foo", "/var/lib/bar", "/var/lib/private", "/var/cache/foo", "/var/cache/private", "/var/log/foo", "/var/log/private"}
 
-// loop starts the units m0, m1 and so on, one after the other, with a command that a %s of which stands for the name, and says of each what it said and what it has
-// left behind. A byte 1 ends each.
-func loop(n int, command string) error {
+// loop starts units, m0, m1 and so on, one after the other, with a command in which %s stands for the name, and says of each what it
+// said and what it has left behind. A byte 1 ends each.
+func loop(first, last int, command string) error {
 	before := found()
-	for i := range n {
+	for i := first; i < last; i++ {
 		for _, p := range made {
 			if err := os.RemoveAll(p); err != nil {
 				return err

@@ -13,9 +13,10 @@ import (
 )
 
 func main() {
-	if len(os.Args) == 4 && os.Args[1] == "loop" {
-		n, _ := strconv.Atoi(os.Args[2])
-		if err := loop(n, os.Args[3]); err != nil {
+	if len(os.Args) == 5 && os.Args[1] == "loop" {
+		first, _ := strconv.Atoi(os.Args[2])
+		last, _ := strconv.Atoi(os.Args[3])
+		if err := loop(first, last, os.Args[4]); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
