@@ -97,8 +97,11 @@ func (c *command) enter() error {
 	}
 	s := c.s
 	if s.ProtectControlGroups == "private" || s.ProtectControlGroups == "strict" {
-		if err := unix.Unshare(unix.CLONE_NEWCGROUP); err != nil && !denied(err) {
-			return at(namespaces, err)
+		if err := unix.Unshare(unix.CLONE_NEWCGROUP); err != nil {
+			if !denied(err) {
+				return at(namespaces, err)
+			}
+			c.o.Warn("ProtectControlGroups= not applied: there may be no other cgroup namespace here")
 		}
 	}
 	if s.ProtectHostname == "yes" || s.ProtectHostname == "private" {

@@ -47,7 +47,9 @@ func (a *activity) watchName() {
 			a.r.loop.post(func() {
 				a.say(term.Err, "There is no bus for Type=dbus: "+err.Error())
 				a.name = nil
-				a.kill(stopTerm, resources)
+				if a.state == start {
+					a.kill(stopTerm, resources)
+				}
 			})
 			return
 		}

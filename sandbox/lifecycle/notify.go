@@ -89,7 +89,7 @@ func (a *activity) closeNotify() {
 func (a *activity) hear() {
 	buf, oob := make([]byte, 4096), make([]byte, unix.CmsgSpace(unix.SizeofUcred)+unix.CmsgSpace(4*768))
 	for a.notify != nil {
-		n, oobn, _, _, err := unix.Recvmsg(a.notify.fd, buf, oob, unix.MSG_DONTWAIT|unix.MSG_CMSG_CLOEXEC)
+		n, oobn, flags, _, err := unix.Recvmsg(a.notify.fd, buf, oob, unix.MSG_DONTWAIT|unix.MSG_CMSG_CLOEXEC)
 		if errors.Is(err, unix.EINTR) {
 			continue
 		}
@@ -107,7 +107,12 @@ func (a *activity) hear() {
 				fds = append(fds, l...)
 			}
 		}
-		for _, fd := range a.heard(string(buf[:n]), sender, fds) {
+		if flags&(unix.MSG_TRUNC|unix.MSG_CTRUNC) == 0 {
+			fds = a.heard(string(buf[:n]), sender, fds)
+		} else {
+			a.say(term.Warning, "Received notify message exceeded maximum size. Ignoring.")
+		}
+		for _, fd := range fds {
 			unix.Close(fd)
 		}
 	}
