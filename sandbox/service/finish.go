@@ -25,6 +25,8 @@ func (l *loader) finishService() string {
 	case l.given.serviceType:
 	case s.BusName != "":
 		s.Type = DBus
+	case len(s.Start) == 0:
+		s.Type = Oneshot
 	case len(s.SetCredentials)+len(s.LoadCredentials)+len(s.ImportCredentials) > 0:
 		s.Type = TypeExec
 	}
@@ -57,7 +59,7 @@ func (l *loader) verifyService() string {
 	switch {
 	case len(s.Start) == 0 && len(s.Stop) == 0 && !l.given.successAction:
 		wrong = "Service has no ExecStart=, ExecStop=, or SuccessAction=. Refusing."
-	case s.Type != Oneshot && len(s.Start) == 0 && (s.RemainAfterExit || l.given.successAction):
+	case s.Type != Oneshot && len(s.Start) == 0:
 		wrong = "Service has no ExecStart= setting, which is only allowed for Type=oneshot services. Refusing."
 	case !s.RemainAfterExit && len(s.Start) == 0 && !l.given.successAction:
 		wrong = "Service has no ExecStart= and no SuccessAction= settings and does not have RemainAfterExit=yes set. Refusing."
