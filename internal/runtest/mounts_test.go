@@ -197,7 +197,7 @@ func randomMounts(r *rand.Rand) string {
 		}
 		return p
 	}
-	// What is mounted on the way is in /run/systemd and the directories of PrivateTmp= are in /tmp; these are no sources.
+	// What systemd mounts on the way is in /run/systemd (deviation 105), and the directories of PrivateTmp= are in /tmp; these are no sources.
 	source := func() string {
 		for {
 			if p := where(); p != "/" && !strings.HasPrefix(p, "/run") && !strings.HasSuffix(p, "/tmp") && p != "/srv/root/" {
