@@ -134,7 +134,7 @@ func (q *Request) surroundings(l *list) {
 
 // NotifySocket is the path of the socket that is notified as the command sees it.
 func (q *Request) NotifySocket() string {
-	if q.Notify != "" && (q.Tree != "" || q.Sandbox && q.rooted() && q.apiFileSystems()) {
+	if q.Notify != "" && (q.Tree != "" && q.Tree != "/" || q.Sandbox && q.rooted() && q.apiFileSystems()) {
 		return "/run/host/notify"
 	}
 	return q.Notify
