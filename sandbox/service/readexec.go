@@ -263,7 +263,10 @@ func (l *line) numberSet(have []int) (set []int, ok bool) {
 		l.warn("Failed to parse " + l.key + "= setting, ignoring assignment: " + value)
 		return nil, false
 	}
-	set = slices.Clone(have)
+	var in [8192]bool
+	for _, n := range have {
+		in[n] = true
+	}
 	for _, w := range words {
 		first, last, ranged := strings.Cut(w, "-")
 		a, errA := strconv.ParseUint(first, 10, 31)
@@ -278,17 +281,19 @@ func (l *line) numberSet(have []int) (set []int, ok bool) {
 		case a > b:
 			l.warn("Invalid CPU range (" + strconv.FormatUint(a, 10) + " > " + strconv.FormatUint(b, 10) + "), ignoring assignment: " + w)
 			continue
-		case b >= 8192:
+		case b >= uint64(len(in)):
 			l.warn("Failed to set CPU(s), ignoring assignment: " + w)
 			continue
 		}
 		for ; a <= b; a++ {
-			if !slices.Contains(set, int(a)) {
-				set = append(set, int(a))
-			}
+			in[a] = true
 		}
 	}
-	slices.Sort(set)
+	for n, is := range in {
+		if is {
+			set = append(set, n)
+		}
+	}
 	return set, true
 }
 
