@@ -21,6 +21,9 @@ func (e *Error) Error() string {
 	if why == "" {
 		why = sys.Strerror(sys.Errno(e.Err))
 	}
+	if e.Path == "" { // before any command
+		return "Failed at step " + e.Step + ": " + why
+	}
 	return "Failed at step " + e.Step + " spawning " + e.Path + ": " + why
 }
 

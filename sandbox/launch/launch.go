@@ -30,6 +30,7 @@ type Options struct {
 	Stdio      [3]*os.File // ours, which the journal and "inherit" stand for; nil for our own
 	Join       *Room       // whose temporary directories, network and IPC namespace are shared, JoinsNamespaceOf=
 	Warn       func(text string)
+	Degraded   bool // what protects and cannot be had is done without, and told by Warn
 }
 
 // A Room is what all commands of one activation of a service share.

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"ctl/internal/sys"
 	"ctl/sandbox/container"
 	"ctl/sandbox/namespace"
 )
@@ -21,13 +22,14 @@ func (r *Room) share() error {
 	}
 	s := r.s
 	for _, n := range [...]struct {
-		on   bool
-		flag int
-		name string
-		path string
-		step step
-		to   **os.File
-	}{{s.PrivateNetwork, unix.CLONE_NEWNET, "net", s.NetworkNamespacePath, network, &r.network}, {s.PrivateIPC, unix.CLONE_NEWIPC, "ipc", s.IPCNamespacePath, namespaces, &r.ipc}} {
+		on      bool
+		flag    int
+		name    string
+		setting string
+		path    string
+		step    step
+		to      **os.File
+	}{{s.PrivateNetwork, unix.CLONE_NEWNET, "net", "PrivateNetwork=", s.NetworkNamespacePath, network, &r.network}, {s.PrivateIPC, unix.CLONE_NEWIPC, "ipc", "PrivateIPC=", s.IPCNamespacePath, namespaces, &r.ipc}} {
 		if n.path == "" && !n.on {
 			continue
 		}
@@ -38,13 +40,23 @@ func (r *Room) share() error {
 			*n.to, err = r.make(n.flag, n.name)
 		}
 		if n.path == "" && (errors.Is(err, unix.EPERM) || errors.Is(err, unix.ENOSYS)) {
-			r.o.Warn("there may be no other " + n.name + " namespace here")
-			continue
+			if err = r.without(n.step, n.setting, err); err == nil {
+				continue
+			}
 		}
 		if err != nil {
 			return at(n.step, err)
 		}
 	}
+	return nil
+}
+
+// without is the failure of a setting that protects, or nil where it is to be done without.
+func (r *Room) without(s step, setting string, err error) error {
+	if !r.o.Degraded {
+		return detailed(s, err, setting+" cannot be enforced here, use --allow-degraded to start without: "+sys.Strerror(sys.Errno(err)))
+	}
+	r.o.Warn(setting + " is not applied: " + sys.Strerror(sys.Errno(err)))
 	return nil
 }
 
@@ -101,7 +113,9 @@ func (c *command) enter() error {
 			if !denied(err) {
 				return at(namespaces, err)
 			}
-			c.o.Warn("ProtectControlGroups= not applied: there may be no other cgroup namespace here")
+			if err := c.without(namespaces, "ProtectControlGroups=", err); err != nil {
+				return err
+			}
 		}
 	}
 	if s.ProtectHostname == "yes" || s.ProtectHostname == "private" {
@@ -113,7 +127,7 @@ func (c *command) enter() error {
 			return at(namespaces, err)
 		}
 		if err != nil {
-			c.o.Warn("ProtectHostname= not applied: there may be no other UTS namespace here")
+			return c.without(namespaces, "ProtectHostname=", err)
 		}
 	}
 	return nil

@@ -106,7 +106,9 @@ func (c *command) mounts(h namespace.Hooks) error {
 	}
 	err := c.plan.Build(h)
 	if errors.Is(err, namespace.ErrDenied) && !c.plan.Essential {
-		c.o.Warn("mount namespaces are not allowed here: " + strings.Join(c.plan.Settings(), " ") + " not applied")
+		if err := c.without(namespaces, strings.Join(c.plan.Settings(), " "), err); err != nil {
+			return err
+		}
 		c.chroots = c.root != ""
 		return c.enterTree()
 	}

@@ -87,7 +87,7 @@ func (p *Plan) Settings() []string {
 	var l []string
 	seen := make(map[string]bool)
 	for i := range p.Mounts {
-		if w := p.Mounts[i].Why; w != "" && !seen[w] {
+		if w := p.Mounts[i].Why; strings.HasSuffix(w, "=") && !seen[w] {
 			seen[w] = true
 			l = append(l, w)
 		}

@@ -24,7 +24,7 @@ func (c *Call) start(s *set) (err error) {
 		User:    host.User,
 		Runtime: host.Runtime,
 		Open: func(v *service.Service, invocation string) (lifecycle.Room, error) {
-			r, err := launch.Open(host, &v.Exec, &v.Unit, launch.Options{Invocation: invocation, Warn: func(text string) {
+			r, err := launch.Open(host, &v.Exec, &v.Unit, launch.Options{Invocation: invocation, Degraded: c.Opt.degraded, Warn: func(text string) {
 				c.say(term.Warning, v.Name+": "+text)
 			}})
 			if err != nil {
