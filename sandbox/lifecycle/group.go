@@ -22,7 +22,7 @@ func newGroup(name string) *group {
 	}
 	for line := range strings.Lines(string(data)) {
 		own, ok := strings.CutPrefix(strings.TrimSpace(line), "0::")
-		if !ok {
+		if !ok || strings.HasPrefix(own, "/..") { // which we cannot see
 			continue
 		}
 		for _, top := range [...]string{"/sys/fs/cgroup", "/sys/fs/cgroup/unified"} {
