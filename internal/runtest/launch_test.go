@@ -82,6 +82,10 @@ func launchUnit(name, line string) string {
 
 // TestLaunch has systemd and ctl start the same programs with each setting of systemd.exec(5), which tell all that they see.
 func TestLaunch(t *testing.T) {
+	only := os.Getenv("CTL_LAUNCH")
+	if only == "" {
+		t.Skip("CTL_LAUNCH is not set: which settings, by a word that they have in common")
+	}
 	m := machine(t)
 	probe := filepath.Join(t.TempDir(), "probe")
 	build := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", probe, "./internal/spawntest/probe")
@@ -99,12 +103,11 @@ func TestLaunch(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	only := os.Getenv("CTL_LAUNCH")
 	var names []string
 	lines := make(map[string]string)
 	for line := range strings.Lines(string(list)) {
 		line = strings.TrimSpace(line)
-		if line == "" || line[0] == '#' || only == "" && !oracle.Chosen(line, 0, 8) || !strings.Contains(line, only) {
+		if line == "" || line[0] == '#' || !strings.Contains(line, only) {
 			continue
 		}
 		name := fmt.Sprintf("launch%03d", len(names))
