@@ -83,14 +83,6 @@ func (l *line) seconds(p *time.Duration) {
 	*p = span(v)
 }
 
-// timeout is seconds, where 0 is for ever.
-func (l *line) timeout(p *time.Duration) {
-	l.seconds(p)
-	if *p == 0 {
-		*p = Forever
-	}
-}
-
 func (l *line) unsigned(p *uint) {
 	n, err := unit.Unsigned(l.value, 32)
 	if err != nil {
@@ -121,36 +113,6 @@ func (l *line) signal(p *syscall.Signal) {
 		return
 	}
 	*p = syscall.Signal(unit.SignalNumber(l.value))
-}
-
-// words splits a list at blanks; quotes group, escapes stay.
-func (l *line) words() ([]string, bool) { return l.split(unit.Unquote | unit.RetainEscape) }
-
-// split is words with flags; ok is false of a quote that is not closed.
-func (l *line) split(flags unit.WordFlags) (words []string, ok bool) {
-	words, err := unit.Words(l.value, flags)
-	if err != nil {
-		l.warn("Invalid syntax, ignoring: " + l.value)
-		return nil, false
-	}
-	for i := range words {
-		words[i] = strings.Clone(words[i])
-	}
-	return words, true
-}
-
-// list reads words that are added to what there is; an empty value takes all of them away.
-func (l *line) list(p *[]string, take func(word string) (string, bool)) {
-	if l.value == "" {
-		*p = nil
-		return
-	}
-	words, _ := l.words()
-	for _, w := range words {
-		if w, ok := take(w); ok {
-			*p = append(*p, w)
-		}
-	}
 }
 
 const longest = 4096 // of a path and of a text with specifiers
@@ -269,22 +231,4 @@ func (l *line) unresolved(s string, err error, fatal bool) {
 	} else {
 		l.warn("Failed to resolve unit specifiers in '" + s + "', ignoring: " + strerror(err))
 	}
-}
-
-// integer reads a number between two.
-func (l *line) integer(p **int, low, high int64) {
-	if l.value == "" {
-		*p = nil
-		return
-	}
-	n, err := unit.Signed(l.value, 32)
-	if err == nil && (n < low || n > high) {
-		err = syscall.ERANGE
-	}
-	if err != nil {
-		l.bad(err)
-		return
-	}
-	v := int(n)
-	*p = &v
 }

@@ -16,11 +16,9 @@ type given struct {
 	timeoutStart, timeoutStop  bool
 	timeoutAbort               bool
 	notifyAccess               bool
-	killMode                   bool
 	cpus                       []int
 	successAction              bool
 	usbDescriptors, usbStrings bool
-	privateTmp                 bool
 }
 
 func (l *line) serviceType() {
