@@ -2,7 +2,6 @@ package launch
 
 import (
 	"errors"
-	"syscall"
 
 	"ctl/internal/sys"
 )
@@ -103,15 +102,7 @@ func at(s step, err error) error {
 	return &Error{Status: firstStatus + int(s), Step: stepNames[s], Err: err}
 }
 
-// atf is at with words of its own.
+// detailed is at with words of its own.
 func detailed(s step, err error, detail string) error {
 	return &Error{Status: firstStatus + int(s), Step: stepNames[s], Err: err, Detail: detail}
-}
-
-// errnoOf is an errno as an error, nil if it is 0.
-func errnoOf(e syscall.Errno) error {
-	if e == 0 {
-		return nil
-	}
-	return e
 }

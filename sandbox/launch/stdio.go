@@ -8,7 +8,7 @@ import (
 	"ctl/sandbox/service"
 )
 
-// Streams are the standard descriptors that a command gets.
+// streams are the standard descriptors that a command gets.
 type streams struct {
 	fd       [3]int // to be duplicated
 	own      []int  // those that were opened for the command
