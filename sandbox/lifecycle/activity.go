@@ -62,7 +62,6 @@ type activity struct {
 	job     bool     // a start that has not come to its end
 	opened  bool     // it was said that it starts
 	reached func(ok bool)
-	over    func()
 }
 
 // A process of a service that is watched.

@@ -9,10 +9,7 @@ import (
 )
 
 // A busName is what is known of the name that a Type=dbus service takes on the bus.
-type busName struct {
-	watched bool
-	owner   string
-}
+type busName struct{ owner string }
 
 // awaitName waits for the service to take its name.
 func (a *activity) awaitName() {
