@@ -38,7 +38,7 @@ func sh(script string) service.Command {
 // plain is a service as it is without settings.
 func plain(name string, start ...service.Command) *service.Service {
 	return &service.Service{Unit: service.Unit{Name: name, Names: []string{name}}, Start: start, TimeoutStart: service.Forever,
-		TimeoutStop: 10 * time.Second, TimeoutAbort: 10 * time.Second, RuntimeMax: service.Forever, RestartMaxDelaySec: service.Forever,
+		TimeoutStop: 10 * time.Second, TimeoutAbort: 10 * time.Second, RuntimeMax: service.Forever, RestartMaxDelay: service.Forever,
 		Kill: service.Kill{KillMode: "control-group", KillSignal: unix.SIGTERM, FinalSignal: unix.SIGKILL, WatchSignal: unix.SIGABRT, SendSIGKILL: true}}
 }
 
@@ -105,7 +105,7 @@ func TestOrder(t *testing.T) {
 
 func TestDelay(t *testing.T) {
 	s := plain("a.service")
-	s.RestartSec, s.RestartSteps, s.RestartMaxDelaySec = time.Second, 3, 8*time.Second
+	s.RestartDelay, s.RestartSteps, s.RestartMaxDelay = time.Second, 3, 8*time.Second
 	a := &activity{s: s}
 	var l []time.Duration
 	for a.restarts = range 5 {

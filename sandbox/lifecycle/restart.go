@@ -19,13 +19,13 @@ func (a *activity) awaitRestart() {
 func (a *activity) delay() time.Duration {
 	s, n := a.s, a.restarts+1
 	switch {
-	case n <= 1 || s.RestartSteps == 0 || s.RestartMaxDelaySec >= service.Forever || s.RestartSec <= 0 || s.RestartSec >= s.RestartMaxDelaySec:
-		return s.RestartSec
+	case n <= 1 || s.RestartSteps == 0 || s.RestartMaxDelay >= service.Forever || s.RestartDelay <= 0 || s.RestartDelay >= s.RestartMaxDelay:
+		return s.RestartDelay
 	case uint(n) > s.RestartSteps:
-		return s.RestartMaxDelaySec
+		return s.RestartMaxDelay
 	}
-	ratio := float64(s.RestartMaxDelaySec) / float64(s.RestartSec)
-	return time.Duration(float64(s.RestartSec) * math.Pow(ratio, float64(n-1)/float64(s.RestartSteps)))
+	ratio := float64(s.RestartMaxDelay) / float64(s.RestartDelay)
+	return time.Duration(float64(s.RestartDelay) * math.Pow(ratio, float64(n-1)/float64(s.RestartSteps)))
 }
 
 func (a *activity) restart() {

@@ -74,7 +74,7 @@ func (l *loader) readDefaults() {
 		}, func(int, string) {})
 	}
 	if s := l.service; s != nil {
-		s.TimeoutStart, s.TimeoutStop, s.RestartSec = l.defaults.timeoutStart, l.defaults.timeoutStop, l.defaultRestart
+		s.TimeoutStart, s.TimeoutStop, s.RestartDelay = l.defaults.timeoutStart, l.defaults.timeoutStop, l.defaultRestart
 	}
 }
 

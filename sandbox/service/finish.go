@@ -95,15 +95,15 @@ func (l *loader) settleService() {
 	if s.RuntimeMax != Forever && s.Type == Oneshot {
 		l.complain(Note, "RuntimeMaxSec= has no effect in combination with Type=oneshot. Ignoring.")
 	}
-	if s.RestartMaxDelaySec == Forever && s.RestartSteps > 0 {
+	if s.RestartMaxDelay == Forever && s.RestartSteps > 0 {
 		l.complain(Note, "Service has RestartSteps= but no RestartMaxDelaySec= setting. Ignoring.")
 	}
-	if s.RestartMaxDelaySec != Forever && s.RestartSteps == 0 {
+	if s.RestartMaxDelay != Forever && s.RestartSteps == 0 {
 		l.complain(Note, "Service has RestartMaxDelaySec= but no RestartSteps= setting. Ignoring.")
 	}
-	if s.RestartMaxDelaySec < s.RestartSec {
+	if s.RestartMaxDelay < s.RestartDelay {
 		l.complain(Note, "RestartMaxDelaySec= has a value smaller than RestartSec=, resetting RestartSec= to RestartMaxDelaySec=.")
-		s.RestartSec = s.RestartMaxDelaySec
+		s.RestartDelay = s.RestartMaxDelay
 	}
 	if s.RestartRandomized == Forever {
 		l.complain(Note, "RestartRandomizedDelaySec= cannot be infinity, ignoring.")

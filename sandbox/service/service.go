@@ -85,10 +85,10 @@ type Service struct {
 	NotifyAccess        Access
 	Restart             Restart
 	RestartMode         string
-	RestartSec          time.Duration
+	RestartDelay        time.Duration
 	RestartSteps        uint
 	RestartRandomized   time.Duration // RestartRandomizedDelaySec=
-	RestartMaxDelaySec  time.Duration // Forever if not set
+	RestartMaxDelay     time.Duration // Forever if not set
 	TimeoutStart        time.Duration // Forever for infinity; of a oneshot by default
 	TimeoutStop         time.Duration
 	TimeoutAbort        time.Duration

@@ -84,9 +84,9 @@ var serviceSettings = [...]setting{
 	{"ExecReloadPost", func(l *line) { l.commands(&l.service.ReloadPost) }, Note},
 	{"ExecStop", func(l *line) { l.commands(&l.service.Stop) }, Note},
 	{"ExecStopPost", func(l *line) { l.commands(&l.service.StopPost) }, Note},
-	{"RestartSec", func(l *line) { l.seconds(&l.service.RestartSec) }, Note},
+	{"RestartSec", func(l *line) { l.seconds(&l.service.RestartDelay) }, Note},
 	{"RestartSteps", func(l *line) { l.unsigned(&l.service.RestartSteps) }, Note},
-	{"RestartMaxDelaySec", func(l *line) { l.seconds(&l.service.RestartMaxDelaySec) }, Note},
+	{"RestartMaxDelaySec", func(l *line) { l.seconds(&l.service.RestartMaxDelay) }, Note},
 	{"RestartRandomizedDelaySec", func(l *line) { l.seconds(&l.service.RestartRandomized) }, Note},
 	{"TimeoutSec", (*line).timeoutBoth, Note},
 	{"TimeoutStartSec", (*line).timeoutStart, Note},
@@ -148,7 +148,7 @@ var killSettings = [...]setting{
 func newService() *Service {
 	return &Service{
 		Unit: newUnit(), Exec: newExec(), Kill: newKill(),
-		RestartMode: "normal", GuessMainPID: true, RestartMaxDelaySec: Forever, RuntimeMax: Forever,
+		RestartMode: "normal", GuessMainPID: true, RestartMaxDelay: Forever, RuntimeMax: Forever,
 		ReloadSignal: unix.SIGHUP, TimeoutStartFailure: "terminate", TimeoutStopFailure: "terminate",
 	}
 }
