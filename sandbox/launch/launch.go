@@ -5,6 +5,7 @@
 package launch
 
 import (
+	"context"
 	"encoding/hex"
 	"errors"
 	"os"
@@ -14,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"ctl/internal/sys"
+	"ctl/sandbox/image"
 	"ctl/sandbox/service"
 )
 
@@ -41,11 +43,12 @@ type Room struct {
 	o  Options
 	id identity
 
-	host        *os.File  // the root directory of the host that we are in
-	proc        *os.File  // its /proc
-	tmp         [2]string // PrivateTmp=yes: what is at /tmp and /var/tmp
-	creds       string    // the directory of the credentials
-	network     *os.File  // namespaces
+	host        *os.File       // the root directory of the host that we are in
+	proc        *os.File       // its /proc
+	tmp         [2]string      // PrivateTmp=yes: what is at /tmp and /var/tmp
+	creds       string         // the directory of the credentials
+	image       *image.Mounted // RootImage=
+	network     *os.File       // namespaces
 	ipc         *os.File
 	shared      bool     // these and tmp belong to another room
 	dynamic     *os.File // the lock of the user of DynamicUser=
@@ -127,6 +130,9 @@ func (r *Room) prepare() (err error) {
 	if r.id, err = r.identify(); err != nil {
 		return err
 	}
+	if err := r.openImage(); err != nil {
+		return err
+	}
 	if err := r.temporary(); err != nil {
 		return err
 	}
@@ -145,6 +151,20 @@ func (r *Room) invocation() (id [16]byte) {
 	return id
 }
 
+// openImage mounts RootImage= where only the commands see it, for as long as the activation lasts.
+func (r *Room) openImage() error {
+	if r.s.RootImage == "" {
+		return nil
+	}
+	m, err := image.Open(context.Background(), r.s.RootImage, image.Options{})
+	if err != nil {
+		return detailed(namespaces, err, "RootImage="+r.s.RootImage+": "+err.Error())
+	}
+	defer m.Close()
+	r.image, err = m.Mount()
+	return at(namespaces, err)
+}
+
 // Close removes what the activation leaves: RuntimeDirectory= and temporary directories, unless they are to be preserved.
 func (r *Room) Close(restarting bool) error {
 	if r.closed {
@@ -154,6 +174,9 @@ func (r *Room) Close(restarting bool) error {
 	var err error
 	if r.host != nil {
 		err = r.thread(func() error { return r.remove(restarting) })
+	}
+	if r.image != nil {
+		r.image.Close()
 	}
 	for _, f := range [...]*os.File{r.network, r.ipc} {
 		if f != nil && !r.shared {

@@ -122,6 +122,9 @@ func (c *command) mounts(h namespace.Hooks) error {
 func (c *command) mountRequest() *namespace.Request {
 	q := &namespace.Request{Exec: c.s, Unit: c.u.Name, Tree: "/", Runtime: c.h.Runtime, Root: c.root, Sandbox: c.sandbox, User: c.h.User,
 		Tmp: c.tmp[0], VarTmp: c.tmp[1], Credentials: c.creds, Notify: c.q.Notify}
+	if !c.q.NoRoot {
+		q.Image = c.image
+	}
 	if c.h.Tree != "" {
 		q.Tree = c.h.Tree
 	}
