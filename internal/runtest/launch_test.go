@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -60,9 +61,9 @@ rm -rf /out/*
 // launchUnit is the unit of a line of testdata/launch.
 func launchUnit(name, line string) string {
 	parts := "process limits signals fds environment namespaces tty"
-	for _, w := range []string{"Restrict", "SystemCall", "Protect", "Lock", "Memory", "PrivateD", "PrivateN"} {
+	for _, w := range []string{"Restrict", "SystemCallF", "SystemCallE", "Protect", "Lock", "Memory", "PrivateD", "PrivateN"} {
 		if strings.HasPrefix(line, w) || strings.Contains(line, ";"+w) {
-			parts += " try calls"
+			parts += " calls"
 			break
 		}
 	}
@@ -82,10 +83,7 @@ func launchUnit(name, line string) string {
 
 // TestLaunch has systemd and ctl start the same programs with each setting of systemd.exec(5), which tell all that they see.
 func TestLaunch(t *testing.T) {
-	only := os.Getenv("CTL_LAUNCH")
-	if only == "" {
-		t.Skip("CTL_LAUNCH is not set: which settings, by a word that they have in common")
-	}
+	only := os.Getenv("CTL_LAUNCH") // a word that the settings have in common
 	m := machine(t)
 	probe := filepath.Join(t.TempDir(), "probe")
 	build := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", probe, "./internal/spawntest/probe")
@@ -107,7 +105,7 @@ func TestLaunch(t *testing.T) {
 	lines := make(map[string]string)
 	for line := range strings.Lines(string(list)) {
 		line = strings.TrimSpace(line)
-		if line == "" || line[0] == '#' || !strings.Contains(line, only) {
+		if line == "" || line[0] == '#' || !strings.Contains(line, only) || only == "" && !oracle.Chosen(line, 0, 6) {
 			continue
 		}
 		name := fmt.Sprintf("launch%03d", len(names))
@@ -180,6 +178,9 @@ func launchSeen(text string) string {
 			main = value
 			continue
 		}
+		if strings.HasPrefix(line, "calls others:") { // msgget(2) makes a queue that the next finds
+			line = strings.Replace(line, " 68=EEXIST", " 68=", 1)
+		}
 		l = append(l, line)
 	}
 	switch {
@@ -188,6 +189,11 @@ func launchSeen(text string) string {
 		l = append(l, "exit 0")
 	case code == "1":
 		l = append(l, "exit "+main)
+	case result == "signal":
+		n, _ := strconv.Atoi(main)
+		l = append(l, "exit "+strconv.Itoa(128+n))
+	case result == "resources": // there was no process
+		l = append(l, "exit 1")
 	default:
 		l = append(l, "exit of "+result+" "+code+" "+main)
 	}

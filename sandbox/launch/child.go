@@ -232,7 +232,10 @@ func (b *child) directory() {
 	w := &b.s.WorkingDirectory
 	dir := w.Path
 	if w.Home {
-		if dir = b.id.home; dir == "" {
+		switch dir = b.id.home; {
+		case dir == "" && b.id.uid == 0:
+			dir = "/root"
+		case dir == "":
 			dir = "/"
 		}
 	}

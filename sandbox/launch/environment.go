@@ -55,7 +55,7 @@ func (c *command) environment() error {
 		*e = slices.Clone(os.Environ())
 	} else {
 		e.set("PATH", searchPath)
-		data, _ := os.ReadFile("/etc/locale.conf")
+		data, _ := readFile("/etc/locale.conf")
 		_ = unit.ParseEnv(data, func(k, v string) {
 			if slices.Contains(locales[:], k) && v != "" {
 				e.set(k, v)
@@ -158,7 +158,7 @@ func (c *command) environmentFile(f service.Optional) error {
 		}
 	}
 	for _, name := range files {
-		data, err := os.ReadFile(name)
+		data, err := readFile(name)
 		if err == nil {
 			err = unit.ParseEnv(data, func(k, v string) {
 				if validVariable(k) {

@@ -52,7 +52,7 @@ func (b *child) renounce() {
 		if b.drops && b.id.uid != 0 && filter != nil {
 			inherited &^= 1 << unix.CAP_SETUID // as in the reference, which does not say why
 		}
-		if ambient != 0 {
+		if s.AmbientCapabilities != 0 {
 			inherited = ambient
 		}
 		// Those that are left when this is done, execve(2) takes from a user who is not root, and what is beyond the bounding set from root.

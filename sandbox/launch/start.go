@@ -165,20 +165,8 @@ func (c *command) viaShell() {
 	words := c.argv[1:]
 	c.argv = []string{name}
 	if len(words) > 0 {
-		quoted := make([]string, len(words))
-		for i, w := range words {
-			quoted[i] = shellQuote(w)
-		}
-		c.argv = append(c.argv, "-c", strings.Join(quoted, " "))
+		c.argv = append(c.argv, "-c", strings.Join(words, " ")) // the shell parts them anew
 	}
-}
-
-// shellQuote writes a word so that a shell reads that word.
-func shellQuote(w string) string {
-	if w != "" && !strings.ContainsAny(w, " \t\n\"'\\`$*?['()<>|&;!#~={}%") {
-		return w
-	}
-	return "'" + strings.ReplaceAll(w, "'", `'\''`) + "'"
 }
 
 // find lists where the executable may be, in the root directory of the service.

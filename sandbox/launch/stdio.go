@@ -193,7 +193,10 @@ func (t *streams) openFile(p string, flags int) (int, error) {
 
 // data is a file in memory that nobody can change.
 func (t *streams) data(b []byte) (int, error) {
-	fd, err := unix.MemfdCreate("exec-input", unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
+	fd, err := unix.MemfdCreate("exec-input", unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING|unix.MFD_NOEXEC_SEAL)
+	if err == unix.EINVAL { // before Linux 6.3
+		fd, err = unix.MemfdCreate("exec-input", unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
+	}
 	if err != nil {
 		return -1, err
 	}

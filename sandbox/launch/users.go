@@ -3,6 +3,7 @@ package launch
 import (
 	"cmp"
 	"fmt"
+	"io"
 	"os"
 	"slices"
 	"strconv"
@@ -33,11 +34,11 @@ func (r *Room) identify() (identity, error) {
 			return id, at(user, err)
 		}
 	} else if s.User != "" {
-		if err := id.lookUp(s.User, s.Group != ""); err != nil {
+		if err := id.lookUp(s.User); err != nil {
 			return id, detailed(user, unix.ESRCH, "No such process")
 		}
 	} else if s.SetLoginEnvironment != nil && *s.SetLoginEnvironment || s.PAMName != "" {
-		_ = id.lookUp("root", false)
+		_ = id.lookUp("root")
 		id.set = false
 	}
 	if s.Group != "" && !(id.dynamic && s.Group == id.name) {
@@ -62,8 +63,8 @@ func (r *Room) identify() (identity, error) {
 	return id, nil
 }
 
-// lookUp finds a user by name, or by number, of which there need be none, passwd(5).
-func (id *identity) lookUp(name string, alone bool) error {
+// lookUp finds a user by name or number, passwd(5).
+func (id *identity) lookUp(name string) error {
 	n, numeric := number(name)
 	found := false
 	eachRecord("/etc/passwd", 7, func(f []string) bool {
@@ -82,8 +83,6 @@ func (id *identity) lookUp(name string, alone bool) error {
 		id.shell = cmp.Or(id.shell, "/bin/sh")
 	case name == "nobody" || numeric && n == nobodyID:
 		*id = identity{name: "nobody", uid: nobodyID, gid: nobodyID}
-	case !found && numeric && alone: // then there has to be a group
-		*id = identity{name: name, uid: n}
 	case !found:
 		return unix.ESRCH
 	}
@@ -116,9 +115,10 @@ func number(name string) (uint32, bool) {
 
 // groupID is the number of a group, group(5).
 func groupID(name string) (gid uint32, ok bool) {
+	number, numeric := number(name)
 	eachRecord("/etc/group", 4, func(f []string) bool {
 		n, err := strconv.ParseUint(f[2], 10, 32)
-		if err == nil && f[0] == name {
+		if err == nil && (f[0] == name || numeric && uint32(n) == number) {
 			gid, ok = uint32(n), true
 		}
 		return !ok
@@ -127,12 +127,12 @@ func groupID(name string) (gid uint32, ok bool) {
 		return gid, true
 	}
 	switch name {
-	case "root":
+	case "root", "0":
 		return 0, true
-	case "nogroup":
+	case "nogroup", "65534":
 		return nobodyID, true
 	}
-	return number(name)
+	return 0, false
 }
 
 // groupsOf are the groups of a user, the main one first.
@@ -148,9 +148,28 @@ func groupsOf(name string, gid uint32) []uint32 {
 	return l
 }
 
+// readFile reads a file of the host or tree: what is no file, or has no end, is not read.
+func readFile(name string) ([]byte, error) {
+	const limit = 16 << 20
+	f, err := os.OpenFile(name, os.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	switch st, err := f.Stat(); {
+	case err != nil:
+		return nil, err
+	case !st.Mode().IsRegular():
+		return nil, unix.EBADFD
+	case st.Size() > limit:
+		return nil, unix.E2BIG
+	}
+	return io.ReadAll(io.LimitReader(f, limit))
+}
+
 // eachRecord calls visit for the lines of a file with so many fields until it returns false.
 func eachRecord(file string, fields int, visit func(f []string) bool) {
-	data, err := os.ReadFile(file)
+	data, err := readFile(file)
 	if err != nil {
 		return
 	}
@@ -174,10 +193,11 @@ func (r *Room) dynamicUser(id *identity) error {
 		name = unit.Prefix(r.u.Name)
 	}
 	gid, grouped := groupID(name)
-	if err := id.lookUp(name, false); err == nil {
-		if grouped && gid != id.uid {
+	if err := id.lookUp(name); err == nil {
+		if grouped && gid != id.gid {
 			return unix.EILSEQ
 		}
+		id.home, id.shell = "", ""
 		return nil
 	}
 	if _, numeric := number(name); grouped && !numeric {
