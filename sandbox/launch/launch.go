@@ -54,7 +54,6 @@ type Room struct {
 	dynamic     *os.File // the lock of the user of DynamicUser=
 	dynamicPath string
 	closed      bool
-	restarting  bool
 }
 
 // Open prepares what the commands of one activation share. Its error is an *Error.
