@@ -4,6 +4,8 @@ import (
 	"encoding/base64"
 	"slices"
 	"strings"
+
+	"ctl/internal/unit"
 )
 
 func (l *line) stdinText() {
