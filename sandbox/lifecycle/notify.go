@@ -141,6 +141,11 @@ func (a *activity) permitted(pid int) bool {
 	case service.AccessNone:
 		a.say(term.Warning, "Got notification message from PID "+decimal(pid)+", but reception is disabled.")
 		return false
+	case service.AccessAll:
+		if pid != a.main.pid && pid != a.control.pid && !a.has(pid) && a.r.owners[pid] != a { // one that has just ended counts
+			a.say(term.Warning, "Cannot find unit for notify message of PID "+decimal(pid)+", ignoring.")
+			return false
+		}
 	}
 	return true
 }

@@ -1,6 +1,7 @@
 package run
 
 import (
+	"os"
 	"slices"
 	"strings"
 
@@ -34,15 +35,27 @@ func (c *Call) judge(u *service.Unit, e *service.Exec) error {
 	return nil
 }
 
-// needless tells whether what a setting of the cgroup forbids is out of reach by other settings as well.
+// needless tells whether a setting that is not applied makes no difference: what it forbids is out of reach by other settings, or of the host.
 func needless(setting string, e *service.Exec) bool {
 	switch setting {
 	case "DeviceAllow", "DevicePolicy":
 		return e.PrivateDevices
 	case "IPAddressAllow", "IPAddressDeny", "SocketBindAllow", "SocketBindDeny", "RestrictNetworkInterfaces", "IPIngressFilterPath", "IPEgressFilterPath":
 		return e.PrivateNetwork || noInternet(e.AddressFamilies)
+	case "SELinuxContext": // without their security module systemd passes over labels, too
+		return !present("/sys/fs/selinux/enforce")
+	case "AppArmorProfile":
+		enabled, _ := os.ReadFile("/sys/module/apparmor/parameters/enabled")
+		return !strings.HasPrefix(string(enabled), "Y")
+	case "SmackProcessLabel":
+		return !present("/sys/fs/smackfs/load2")
 	}
 	return false
+}
+
+func present(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }
 
 // noInternet tells whether there can be no sockets of the Internet's families.
