@@ -214,6 +214,9 @@ func (b *child) procOf(options []string) {
 		}
 		defer unix.Close(pidfd)
 		own, err := unix.PidfdGetfd(pidfd, place, 0)
+		if errors.Is(err, unix.EPERM) || errors.Is(err, unix.ENOSYS) { // systemd-nspawn's containers may not, nor may kernels before 5.6
+			own, err = unix.Openat(int(b.proc.Fd()), fmt.Sprintf("%d/fd/%d", pid, place), unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+		}
 		if err != nil {
 			return err
 		}
