@@ -407,13 +407,13 @@ func TestCommandLine(t *testing.T) {
 		}
 		line := strings.Join(c, " ")
 		rooted := strings.Contains(line, "--root")
-		if rooted && oracle.Chosen(line, 0, 2) || oracle.Chosen(line, 0, 8) {
+		if rooted && oracle.Chosen(line, 0, 4) || oracle.Chosen(line, 0, 12) {
 			s.commands = [][]string{c}
 			if d := s.compare(t, st); d != "" {
 				t.Error(d)
 			}
 		}
-		if !rooted && oracle.Chosen(line, 1, 8) {
+		if !rooted && oracle.Chosen(line, 1, 12) {
 			s.commands = [][]string{append([]string{"--root=/"}, c...)}
 			if d := s.compare(t, st); d != "" {
 				t.Error(d)

@@ -336,7 +336,7 @@ ExecStart=LOG a'
 Type=oneshot
 ExecStart=LOG b'; exit 1'
 `}, exit: "1"},
-	{name: "cycle", args: "--with-dependencies", text: `[Unit]
+	{name: "cycle", deaf: true, args: "--with-dependencies", text: `[Unit]
 Wants=life-cycle-b.service
 After=life-cycle-b.service
 [Service]

@@ -11,7 +11,7 @@ const maxLinks = 40
 
 // maxRaces is how often a look at one name is repeated because the name became
 // something else meanwhile. Then what was seen last counts.
-const maxRaces = 4
+const maxRaces = 512
 
 // open opens p inside the root. Links are followed, the last one unless flags
 // have O_NOFOLLOW. openat2(2), Linux 5.6, does it in one call; where it is
