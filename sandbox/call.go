@@ -7,8 +7,6 @@ import (
 	"os"
 	"path"
 	"slices"
-	"strings"
-	"syscall"
 
 	"ctl/internal/cli"
 	"ctl/internal/sys"
@@ -52,21 +50,10 @@ func Main(argv []string) int {
 		return int(exit)
 	}
 	if err != nil {
-		c.log.Print(term.Err, message(err))
+		c.log.Print(term.Err, sys.Message(err))
 		return 1
 	}
 	return 0
-}
-
-// message is what an error says, with errnos in the C library's words.
-func message(err error) string {
-	text := err.Error()
-	if e, ok := errors.AsType[syscall.Errno](err); ok {
-		if head, ok := strings.CutSuffix(text, e.Error()); ok {
-			return head + sys.Strerror(e)
-		}
-	}
-	return text
 }
 
 func (c *Call) run(args []string) error {

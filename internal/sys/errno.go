@@ -44,3 +44,14 @@ func ErrnoOf(name string) syscall.Errno {
 	}
 	return 0
 }
+
+// Message is what an error says, with the words that the C library has for an errno at its end.
+func Message(err error) string {
+	text := err.Error()
+	if e, ok := errors.AsType[syscall.Errno](err); ok {
+		if head, ok := strings.CutSuffix(text, e.Error()); ok {
+			return head + Strerror(e)
+		}
+	}
+	return text
+}

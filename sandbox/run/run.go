@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 
 	"ctl/enable"
 	"ctl/internal/cli"
@@ -74,21 +73,10 @@ func Main(argv []string) int {
 		return int(e)
 	}
 	if err != nil {
-		c.say(term.Err, message(err))
+		c.say(term.Err, sys.Message(err))
 		return exitFailure
 	}
 	return 0
-}
-
-// message is what an error says, with errnos in the C library's words.
-func message(err error) string {
-	text := err.Error()
-	if e, ok := errors.AsType[syscall.Errno](err); ok {
-		if head, ok := strings.CutSuffix(text, e.Error()); ok {
-			return head + sys.Strerror(e)
-		}
-	}
-	return text
 }
 
 func (c *Call) print(text string)                 { _, _ = os.Stdout.WriteString(text) }
@@ -193,7 +181,7 @@ func (c *Call) unitName(operand string) (string, error) {
 			c.say(term.Notice, n)
 		}
 		if err != nil {
-			return "", cli.Usage("Failed to mangle unit name: " + message(err))
+			return "", cli.Usage("Failed to mangle unit name: " + sys.Message(err))
 		}
 		operand = name
 	}
