@@ -117,7 +117,7 @@ func TestPlaces(t *testing.T) {
 func TestReference(t *testing.T) {
 	b := newTrees(t, true)
 	for _, p := range places {
-		if !oracle.Chosen(p.name, 0, 3) {
+		if !oracle.Chosen(p.name, 0, 6) {
 			continue
 		}
 		t.Run(p.name, func(t *testing.T) {

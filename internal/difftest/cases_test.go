@@ -53,7 +53,7 @@ func TestCases(t *testing.T) {
 					one.expected = map[int]expectation{0: e}
 				}
 				for n, st := range []*stage{out, in} {
-					if one.expected == nil && !oracle.Chosen(strings.Join(c, " "), uint32(n), 5) {
+					if one.expected == nil && !oracle.Chosen(strings.Join(c, " "), uint32(n), 10) {
 						continue
 					}
 					if d := one.compare(t, st); d != "" {

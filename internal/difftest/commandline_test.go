@@ -407,13 +407,13 @@ func TestCommandLine(t *testing.T) {
 		}
 		line := strings.Join(c, " ")
 		rooted := strings.Contains(line, "--root")
-		if rooted && oracle.Chosen(line, 0, 4) || oracle.Chosen(line, 0, 12) {
+		if rooted && oracle.Chosen(line, 0, 8) || oracle.Chosen(line, 0, 24) {
 			s.commands = [][]string{c}
 			if d := s.compare(t, st); d != "" {
 				t.Error(d)
 			}
 		}
-		if !rooted && oracle.Chosen(line, 1, 12) {
+		if !rooted && oracle.Chosen(line, 1, 24) {
 			s.commands = [][]string{append([]string{"--root=/"}, c...)}
 			if d := s.compare(t, st); d != "" {
 				t.Error(d)

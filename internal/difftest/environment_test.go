@@ -151,7 +151,7 @@ func TestEnvironment(t *testing.T) {
 					continue
 				}
 				for _, c := range s.commands {
-					if !oracle.Chosen(e.env+" "+strings.Join(c, " "), uint32(n), 15) {
+					if !oracle.Chosen(e.env+" "+strings.Join(c, " "), uint32(n), 30) {
 						continue
 					}
 					one := *s

@@ -36,7 +36,7 @@ func TestHelp(t *testing.T) {
 		}
 		for _, columns := range []int{1, 20, 33, 40, 79, 80, 99, 100, 101, 133, 200} {
 			for i, look := range looks {
-				if i > 0 && !oracle.Chosen(fmt.Sprint(name, columns, look), 0, 12) {
+				if i > 0 && !oracle.Chosen(fmt.Sprint(name, columns, look), 0, 24) {
 					continue
 				}
 				onPipe := func(p oracle.Program) oracle.Result {

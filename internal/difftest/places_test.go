@@ -212,7 +212,7 @@ func TestPlaces(t *testing.T) {
 	oracle.NeedRoot(t, "a chroot")
 	_, ctl := oracle.Programs(t)
 	for i, p := range places {
-		if i > 2 && !oracle.Chosen(p.name, 0, 3) {
+		if i > 2 && !oracle.Chosen(p.name, 0, 6) {
 			continue
 		}
 		t.Run(p.name, func(t *testing.T) {

@@ -16,7 +16,7 @@ import (
 // CTL_SEQUENCES how many; CTL_FUZZTIME runs for a time instead.
 func TestRandom(t *testing.T) {
 	t.Parallel()
-	first, count := number("CTL_SEED", 1), number("CTL_SEQUENCES", 50)
+	first, count := number("CTL_SEED", 1), number("CTL_SEQUENCES", 40)
 	var until time.Time
 	if d, err := time.ParseDuration(os.Getenv("CTL_FUZZTIME")); err == nil {
 		until = time.Now().Add(d)

@@ -54,7 +54,7 @@ func TestExecUnits(t *testing.T) {
 			continue
 		}
 		only := os.Getenv("CTL_LAUNCH")
-		if only == "" && !oracle.Chosen(name, 0, 8) || !strings.Contains(name, only) {
+		if only == "" && !oracle.Chosen(name, 0, 16) || !strings.Contains(name, only) {
 			continue
 		}
 		data, err := os.ReadFile(f)

@@ -105,7 +105,7 @@ func TestLaunch(t *testing.T) {
 	lines := make(map[string]string)
 	for line := range strings.Lines(string(list)) {
 		line = strings.TrimSpace(line)
-		if line == "" || line[0] == '#' || !strings.Contains(line, only) || only == "" && !oracle.Chosen(line, 0, 6) {
+		if line == "" || line[0] == '#' || !strings.Contains(line, only) || only == "" && !oracle.Chosen(line, 0, 12) {
 			continue
 		}
 		name := fmt.Sprintf("launch%03d", len(names))

@@ -67,7 +67,7 @@ func TestCases(t *testing.T) {
 		t.Run(strings.TrimSuffix(filepath.Base(f), ".txt"), func(t *testing.T) {
 			t.Parallel()
 			for _, c := range cases {
-				if !oracle.Chosen(c.title, 0, 8) {
+				if !oracle.Chosen(c.title, 0, 16) {
 					continue
 				}
 				t.Run(strconv.Itoa(c.line), func(t *testing.T) {
