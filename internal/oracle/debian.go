@@ -48,6 +48,22 @@ var TrixieTree = sync.OnceValues(func() (string, error) { return makeTree("trixi
 // forky is the release of Debian that has systemd 262.
 const forky = "forky"
 
+// lockCache keeps others from making what is kept in the cache, until it is closed.
+func lockCache() (*os.File, error) {
+	if err := os.MkdirAll(Cache(), 0o755); err != nil {
+		return nil, err
+	}
+	lock, err := os.OpenFile(filepath.Join(Cache(), "lock"), os.O_CREATE|os.O_RDWR, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
+		lock.Close()
+		return nil, err
+	}
+	return lock, nil
+}
+
 // makeTree runs mmdebstrap, under a lock, for other test processes want the tree too.
 func makeTree(release, name, include string, args ...string) (string, error) {
 	dir := filepath.Join(Cache(), name)
@@ -57,17 +73,11 @@ func makeTree(release, name, include string, args ...string) (string, error) {
 	if os.Geteuid() != 0 {
 		return "", errors.New("making a Debian tree takes root")
 	}
-	if err := os.MkdirAll(Cache(), 0o755); err != nil {
-		return "", err
-	}
-	lock, err := os.OpenFile(filepath.Join(Cache(), "lock"), os.O_CREATE|os.O_RDWR, 0o644)
+	lock, err := lockCache()
 	if err != nil {
 		return "", err
 	}
 	defer lock.Close()
-	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
-		return "", err
-	}
 	if _, err := os.Stat(filepath.Join(dir, "usr/bin/systemctl")); err == nil {
 		return dir, nil
 	}

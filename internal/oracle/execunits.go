@@ -6,7 +6,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"sync"
-	"syscall"
 )
 
 // downloadUnits downloads Debian's package systemd-tests of the release $RELEASE and leaves what it has for exec-*.service in $DIR.
@@ -43,17 +42,11 @@ var ExecUnits = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if err := os.MkdirAll(Cache(), 0o755); err != nil {
-		return "", err
-	}
-	lock, err := os.OpenFile(filepath.Join(Cache(), "lock"), os.O_CREATE|os.O_RDWR, 0o644)
+	lock, err := lockCache()
 	if err != nil {
 		return "", err
 	}
 	defer lock.Close()
-	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
-		return "", err
-	}
 	if _, err := os.Stat(dir); err == nil {
 		return dir, nil
 	}

@@ -138,17 +138,22 @@ func (a *activity) begin() {
 		a.refused("Failed to prepare", err)
 		return
 	}
-	if len(a.s.Condition) > 0 {
-		a.commands(condition, a.s.Condition, a.s.TimeoutStart, func(f result) {
-			if f != success {
-				a.kill(stopTerm, f)
-				return
-			}
-			a.startPre()
-		})
+	a.before(condition, a.s.Condition, a.startPre)
+}
+
+// before runs commands that come before the start, and then goes on.
+func (a *activity) before(s state, l []service.Command, next func()) {
+	if len(l) == 0 {
+		next()
 		return
 	}
-	a.startPre()
+	a.commands(s, l, a.s.TimeoutStart, func(f result) {
+		if f != success {
+			a.kill(stopTerm, f)
+			return
+		}
+		next()
+	})
 }
 
 func (a *activity) openRoom() error {
@@ -179,19 +184,7 @@ func (a *activity) mayStart() bool {
 	return true
 }
 
-func (a *activity) startPre() {
-	if len(a.s.StartPre) > 0 {
-		a.commands(startPre, a.s.StartPre, a.s.TimeoutStart, func(f result) {
-			if f != success {
-				a.kill(stopTerm, f)
-				return
-			}
-			a.startMain()
-		})
-		return
-	}
-	a.startMain()
-}
+func (a *activity) startPre() { a.before(startPre, a.s.StartPre, a.startMain) }
 
 // commands runs control commands one after the other in a state; then says what becomes of it.
 func (a *activity) commands(s state, l []service.Command, limit time.Duration, then func(result)) {
