@@ -39,7 +39,7 @@ var SpawnTree = sync.OnceValues(func() (string, error) {
 
 // DaemonTree is a tree like Tree, with daemons whose units have sandboxes.
 var DaemonTree = sync.OnceValues(func() (string, error) {
-	return makeTree(forky, "daemons", packages+",nginx-light,postgresql,redis-server,openssh-server,chrony,apache2,haproxy,unbound,bash")
+	return makeTree(forky, "daemons", packages+",nginx-light,postgresql,redis-server,openssh-server,chrony,apache2,haproxy,unbound,openssh-client,dns-root-data,bash")
 })
 
 // TrixieTree has an older systemd, 257.
