@@ -37,6 +37,7 @@ systemctl daemon-reload
 for u in $U; do
 	clean
 	timeout 20 systemctl start $u.service 2>/dev/null
+	for n in $(seq 50); do test -e /run/credentials/$u.service && systemctl show -P Id $u >/dev/null || break; done
 	mv /out/$u /out/$u.systemd 2>/dev/null
 	for f in here err pre; do test -f /out/$f && cat /out/$f >>/out/$u.systemd; done
 	{ echo "after: $(ls -d /run/rl* /run/a/b /run/credentials/$u.service /tmp/systemd-private-*-$u* 2>/dev/null)"; systemctl show -p Result,ExecMainCode,ExecMainStatus $u.service; } >>/out/$u.systemd
@@ -60,7 +61,7 @@ rm -rf /out/*
 
 // launchUnit is the unit of a line of testdata/launch.
 func launchUnit(name, line string) string {
-	parts := "process limits signals fds environment namespaces tty"
+	parts := "process limits signals fds environment namespaces tty try spare" // spare what is not the service's
 	for _, w := range []string{"Restrict", "SystemCallF", "SystemCallE", "Protect", "Lock", "Memory", "PrivateD", "PrivateN"} {
 		if strings.HasPrefix(line, w) || strings.Contains(line, ";"+w) {
 			parts += " calls"

@@ -41,8 +41,10 @@ func Describe(h *Host, s *service.Exec, u *service.Unit, q Request) (d *Descript
 			}
 			d.identity(&r.id)
 		}
-		if s.PrivateTmp == "yes" {
-			r.tmp = [2]string{"/tmp/systemd-private-…/tmp", "/var/tmp/systemd-private-…/tmp"}
+		for i, dir := range r.connected() {
+			if dir != "" {
+				r.tmp[i] = dir + "/systemd-private-…/tmp"
+			}
 		}
 		return c.environment()
 	})

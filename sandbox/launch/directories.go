@@ -221,14 +221,28 @@ func linkTo(target, link string) error {
 	return err
 }
 
+// connected are the directories in which PrivateTmp= has directories of the service's own, "" for one in which it has not.
+func (r *Room) connected() (l [2]string) {
+	if r.s.PrivateTmp == "yes" {
+		l[0] = "/tmp"
+	}
+	if r.s.VarTmp() == "yes" {
+		l[1] = "/var/tmp"
+	}
+	return l
+}
+
 // temporary makes the directories of PrivateTmp=yes.
 func (r *Room) temporary() error {
-	if r.s.PrivateTmp != "yes" || r.o.Join != nil && r.o.Join.tmp[0] != "" {
+	if r.o.Join != nil && r.o.Join.tmp[0] != "" {
 		return nil
 	}
 	boot, _ := os.ReadFile("/proc/sys/kernel/random/boot_id")
 	prefix := "systemd-private-" + strings.ReplaceAll(strings.TrimSpace(string(boot)), "-", "") + "-" + r.u.Name + "-"
-	for i, dir := range [...]string{"/tmp", "/var/tmp"} {
+	for i, dir := range r.connected() {
+		if dir == "" {
+			continue
+		}
 		outer, err := os.MkdirTemp(dir, prefix)
 		if err != nil {
 			return at(namespaces, err)

@@ -124,6 +124,9 @@ func (c *command) builtins(e *environment) {
 		e.set("TERM", term)
 	}
 	e.set("SYSTEMD_EXEC_PID", pidPlace)
+	if c.sandbox && c.s.PrivateTmp == "disconnected" && c.s.VarTmp() == "no" {
+		e.set("TMPDIR", "/tmp") // also for what others have in /var/tmp
+	}
 	for k := range c.s.Directories {
 		var l []string
 		for _, d := range c.s.Directories[k].List {

@@ -24,12 +24,11 @@ func (b *child) schedule() {
 		}
 	}
 	if s.CPUPolicy != nil {
-		policy := *s.CPUPolicy
+		a := unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: uint32(*s.CPUPolicy), Priority: uint32(s.CPUPriority)} // and no more or less nice than others
 		if s.CPUResetOnFork {
-			policy |= schedResetOnFork
+			a.Flags = unix.SCHED_FLAG_RESET_ON_FORK
 		}
-		p := int32(s.CPUPriority)
-		b.do(setScheduler, unix.SYS_SCHED_SETSCHEDULER, 0, policy, program.Address(&b.Program, &p))
+		b.do(setScheduler, unix.SYS_SCHED_SETATTR, 0, program.Address(&b.Program, &a), 0)
 	}
 	if s.Nice != nil {
 		b.do(nice, unix.SYS_SETPRIORITY, unix.PRIO_PROCESS, 0, *s.Nice)
@@ -77,9 +76,6 @@ func (b *child) schedule() {
 		b.do(thp, unix.SYS_PRCTL, unix.PR_SET_THP_DISABLE, 0, 0, 0, 0).Allow(unix.EINVAL)
 	}
 }
-
-// schedResetOnFork is SCHED_RESET_ON_FORK, sched(7).
-const schedResetOnFork = 0x40000000
 
 // ownFile writes a file of /proc, which need not be possible in a container.
 func (b *child) ownFile(s step, name, text string) {

@@ -338,7 +338,7 @@ func (b *builder) proc(m *Mount) error {
 func (b *builder) temporary() error {
 	for i := range b.mounts {
 		m := &b.mounts[i]
-		if m.Kind != PrivateTmp || m.Source[0] == '/' {
+		if m.Source == "" || m.Source[0] == '/' {
 			continue
 		}
 		if b.memory == nil {

@@ -9,7 +9,7 @@ import (
 type Mount struct {
 	Path     string // in the service's root directory
 	Kind     Kind
-	Source   string   // of a bind and of what the kernel has one of: a path of the host's; of PrivateTmp, a name in the memory that there is for it, too
+	Source   string   // of a bind and of what the kernel has one of: a path of the host's; of PrivateTmp=disconnected, a name in the memory that there is for it
 	Options  []string // of a new file system
 	Attr     uint64   // MOUNT_ATTR_* of a new file system
 	ReadOnly bool

@@ -138,7 +138,7 @@ func needed(q *Request) bool {
 	case q.Tree != "", q.Image != nil, len(e.ReadWrite) > 0, len(e.ReadOnly) > 0, len(e.Inaccessible) > 0, len(e.ExecPaths) > 0, len(e.NoExecPaths) > 0,
 		len(e.Binds) > 0, len(e.TemporaryFileSystems) > 0, len(e.MountImages) > 0, len(e.ExtensionImages) > 0, len(e.ExtensionDirectories) > 0,
 		e.MountFlags == "slave", e.MountFlags == "private",
-		e.PrivateTmp == "disconnected", e.PrivateTmp == "yes" && (q.Tmp != "" || q.VarTmp != ""),
+		e.PrivateTmp == "disconnected", q.Tmp != "", q.VarTmp != "",
 		e.PrivateDevices, e.ProtectKernelTunables, e.ProtectKernelModules, e.ProtectKernelLogs, e.PrivateIPC, e.IPCNamespacePath != "", e.PrivatePIDs,
 		on(e.ProtectSystem), on(e.ProtectHome), on(e.ProtectControlGroups), on(e.ProtectProc), on(e.ProcSubset), on(e.PrivateBPF), q.logSockets():
 		return true

@@ -40,14 +40,15 @@ var (
 // protect adds what PrivateTmp= and the settings Protect…= ask for.
 func (q *Request) protect(l *list) {
 	e := q.Exec
-	if e.PrivateTmp == "disconnected" {
-		l.add("PrivateTmp=", Mount{Path: "/tmp", Source: "tmp", Kind: PrivateTmp}, Mount{Path: "/var/tmp", Source: "var-tmp", Kind: PrivateTmp})
+	switch {
+	case e.PrivateTmp == "disconnected" && e.VarTmp() == "disconnected": // one memory for both
+		l.add("PrivateTmp=", Mount{Path: "/tmp", Source: "tmp", Kind: Bind}, Mount{Path: "/var/tmp", Source: "var-tmp", Kind: Bind})
+	case e.PrivateTmp == "disconnected":
+		l.add("PrivateTmp=", Mount{Path: "/tmp", Kind: Tmpfs, Attr: unix.MOUNT_ATTR_NODEV | strict, Options: append([]string{"mode=0700"}, limited[:]...)})
 	}
-	if e.PrivateTmp == "yes" {
-		for _, t := range [...][2]string{{q.Tmp, "/tmp"}, {q.VarTmp, "/var/tmp"}} {
-			if t[0] != "" {
-				l.add("PrivateTmp=", Mount{Path: t[1], Source: t[0], Kind: PrivateTmp})
-			}
+	for _, t := range [...][2]string{{q.Tmp, "/tmp"}, {q.VarTmp, "/var/tmp"}} {
+		if t[0] != "" {
+			l.add("PrivateTmp=", Mount{Path: t[1], Source: t[0], Kind: PrivateTmp})
 		}
 	}
 	if e.PrivateDevices {

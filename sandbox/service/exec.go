@@ -1,6 +1,7 @@
 package service
 
 import (
+	"cmp"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -67,6 +68,7 @@ type Exec struct {
 	MountFlags                                                string   // shared, slave, private or ""
 
 	PrivateTmp            string // no, yes (connected), disconnected
+	PrivateVarTmp         string // the same of /var/tmp; "" is as PrivateTmp
 	PrivateDevices        bool
 	PrivateNetwork        bool
 	NetworkNamespacePath  string
@@ -115,6 +117,9 @@ type Exec struct {
 
 	SELinuxContext, AppArmorProfile, SmackProcessLabel string // with their "-"
 }
+
+// VarTmp is what PrivateTmp= makes of /var/tmp.
+func (e *Exec) VarTmp() string { return cmp.Or(e.PrivateVarTmp, e.PrivateTmp) }
 
 // An Optional is a path that may be missing if Optional, the "-" before it.
 type Optional struct {

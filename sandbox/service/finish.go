@@ -2,6 +2,7 @@ package service
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -46,6 +47,7 @@ func (l *loader) finishService() string {
 	if l.exec.DynamicUser {
 		l.dynamic()
 	}
+	l.temporary()
 	if state := l.verifyService(); state != "" {
 		return state
 	}
@@ -178,6 +180,24 @@ func (l *loader) dynamic() {
 		e.ProtectHome = "read-only"
 	}
 	e.RemoveIPC, e.NoNewPrivileges, e.RestrictSUIDSGID = true, true, true
+}
+
+// temporary settles what PrivateTmp= is for a unit that does not wait for the file systems of /tmp and /var/tmp: memory does not need them.
+func (l *loader) temporary() {
+	u, e := l.unit, l.exec
+	if u.DefaultDependencies || e.RootDirectory != "" || e.RootImage != "" {
+		return
+	}
+	waits := func(dir, mount string) bool {
+		return slices.Contains(u.RequiresMountsFor, dir) || slices.Contains(u.WantsMountsFor, dir) || slices.Contains(u.After, mount)
+	}
+	e.PrivateVarTmp = e.PrivateTmp
+	if e.PrivateTmp == "yes" && !waits("/tmp", "tmp.mount") {
+		e.PrivateTmp = "disconnected"
+	}
+	if e.PrivateVarTmp == "disconnected" && !waits("/var", "var.mount") {
+		e.PrivateVarTmp = "no"
+	}
 }
 
 // dynamicName is the name of the user that a unit gets if it does not name one: its own, or what is made of it where that is none.

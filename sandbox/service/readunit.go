@@ -41,7 +41,7 @@ func (l *line) mountsFor(p *[]string) {
 		if !ok {
 			continue
 		}
-		if s, ok = l.absolute(s, false); ok && p != nil {
+		if s, ok = l.absolute(s, false); ok {
 			*p = append(*p, s)
 		}
 	}

@@ -20,7 +20,7 @@ type Unit struct {
 	Requires, Requisite, Wants, BindsTo, Conflicts []string // units, in the order of the files, without repetition
 	After, Before, OnFailure, OnSuccess            []string
 	JoinsNamespaceOf                               []string
-	RequiresMountsFor                              []string
+	RequiresMountsFor, WantsMountsFor              []string
 
 	DefaultDependencies bool
 	Conditions          []Condition

@@ -37,7 +37,7 @@ var unitSettings = [...]setting{
 	{"RequiresOverridable", func(l *line) { l.obsolete("Requires"); l.units(&l.unit.Requires) }, Note},
 	{"RequisiteOverridable", func(l *line) { l.obsolete("Requisite"); l.units(&l.unit.Requisite) }, Note},
 	{"RequiresMountsFor", func(l *line) { l.mountsFor(&l.unit.RequiresMountsFor) }, Note},
-	{"WantsMountsFor", func(l *line) { l.mountsFor(nil) }, Note},
+	{"WantsMountsFor", func(l *line) { l.mountsFor(&l.unit.WantsMountsFor) }, Note},
 	{"StopWhenUnneeded", (*line).booleanUnused, Note},
 	{"RefuseManualStart", func(l *line) { l.boolean(&l.unit.RefuseManualStart) }, Note},
 	{"RefuseManualStop", (*line).booleanUnused, Note},

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"syscall"
 
+	"golang.org/x/sys/unix"
+
 	"ctl/internal/unit"
 )
 
@@ -22,7 +24,7 @@ var socketSettings = [...]setting{
 	{"ListenMessageQueue", (*line).listenPath, Note},
 	{"ListenUSBFunction", (*line).listenPath, Lacking},
 	{"SocketProtocol", (*line).socketProtocol, Note},
-	{"BindIPv6Only", func(l *line) { l.keepOptionWord("default", "both", "ipv6-only") }, Note},
+	{"BindIPv6Only", (*line).onlyIPv6, Note},
 	{"Backlog", (*line).optionUnsigned, Note},
 	{"BindToDevice", (*line).bindToDevice, Note},
 	{"ExecStartPre", func(l *line) { l.commands(&l.socket.StartPre) }, Note},
@@ -279,11 +281,20 @@ func (l *line) socketProtocol() {
 	}
 }
 
+// onlyIPv6 reads BindIPv6Only=, which was a boolean once.
+func (l *line) onlyIPv6() {
+	if b, ok := unit.Boolean(l.value); ok {
+		l.optionAs(map[bool]string{true: "ipv6-only", false: "both"}[b])
+		return
+	}
+	l.keepOptionWord("default", "both", "ipv6-only")
+}
+
 func (l *line) bindToDevice() {
 	s, ok := l.expandBare(l.value)
 	switch {
 	case !ok:
-	case s != "" && !interfaceName(s):
+	case s != "" && (!interfaceName(s) || len(s) >= unix.IFNAMSIZ):
 		l.warn("Invalid interface name, ignoring: " + s)
 	default:
 		l.optionAs(s)
@@ -336,7 +347,7 @@ func (l *line) symlinks() {
 		}
 		if !path.IsAbs(s) {
 			l.absolute(s, false)
-			continue
+			return // nothing behind it is read
 		}
 		l.socket.Symlinks = append(l.socket.Symlinks, simplified(s))
 	}

@@ -113,6 +113,51 @@ func attempts() []attempt {
 		{"fanotify", func() error { _, err := unix.FanotifyInit(0, 0); return err }},
 		{"memfd", func() error { _, err := unix.MemfdCreate("x", 0); return err }},
 		{"userfaultfd", func() error { return number(unix.SYS_USERFAULTFD, 1) }},
+		{"map to write and execute", func() error {
+			_, err := unix.Mmap(-1, 0, os.Getpagesize(), unix.PROT_READ|unix.PROT_WRITE|unix.PROT_EXEC, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
+			return err
+		}},
+		{"make executable what was written", func() error {
+			b, err := unix.Mmap(-1, 0, os.Getpagesize(), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
+			if err != nil {
+				return err
+			}
+			return unix.Mprotect(b, unix.PROT_READ|unix.PROT_EXEC)
+		}},
+		{"chmod u+s", func() error {
+			fd, err := unix.MemfdCreate("x", 0)
+			if err != nil {
+				return err
+			}
+			return unix.Fchmod(fd, 0o4700)
+		}},
+		{"mkdir g+s", func() error {
+			defer os.Remove("/tmp/probe-dir")
+			return unix.Mkdir("/tmp/probe-dir", 0o2700)
+		}},
+		{"scheduler fifo", func() error {
+			return unix.SchedSetAttr(0, &unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: 1, Priority: 1}, 0)
+		}},
+		{"scheduler batch", func() error { return unix.SchedSetAttr(0, &unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: 3}, 0) }},
+		{"personality as it is", func() error {
+			p, _, e := unix.RawSyscall(unix.SYS_PERSONALITY, 0xffffffff, 0, 0)
+			if e != 0 {
+				return e
+			}
+			return number(unix.SYS_PERSONALITY, p)
+		}},
+		{"personality of 32 bits", func() error { return number(unix.SYS_PERSONALITY, 8) }},
+		{"syslog", func() error { return number(unix.SYS_SYSLOG, 10) }},
+		{"init_module", func() error { return number(unix.SYS_INIT_MODULE) }},
+		{"delete_module", func() error { return number(unix.SYS_DELETE_MODULE) }},
+		{"ioperm", func() error { return number(unix.SYS_IOPERM) }},
+		{"clone3 without size", func() error { return number(unix.SYS_CLONE3) }},
+		{"bpf", func() error { return number(unix.SYS_BPF, 0xffff) }},
+		{"open /proc/sys/kernel/hostname", func() error { _, err := unix.Open("/proc/sys/kernel/hostname", unix.O_WRONLY, 0); return err }},
+		{"open /proc/sys/kernel/core_pattern", func() error { _, err := unix.Open("/proc/sys/kernel/core_pattern", unix.O_WRONLY, 0); return err }},
+		{"open /proc/kmsg", func() error { _, err := unix.Open("/proc/kmsg", unix.O_RDONLY|unix.O_NONBLOCK, 0); return err }},
+		{"open /sys/power/state", func() error { _, err := unix.Open("/sys/power/state", unix.O_WRONLY, 0); return err }},
+		{"open /sys/fs/cgroup/cgroup.procs", func() error { _, err := unix.Open("/sys/fs/cgroup/cgroup.procs", unix.O_WRONLY, 0); return err }},
 		{"open O_SYNC", func() error { return openSync(unix.O_SYNC) }},
 		{"open O_DSYNC", func() error { return openSync(unix.O_DSYNC) }},
 		{"fsync 0", func() error { return unix.Fsync(0) }},
@@ -244,7 +289,11 @@ func try(r *report) {
 			if strings.Contains(a.name, "mount") || a.name == "bind" || a.name == "pivot_root" {
 				flags = unix.CLONE_NEWNS // that nothing stays mounted
 			}
-			if unix.Unshare(flags) == nil && flags == unix.CLONE_NEWNS {
+			if err := unix.Unshare(flags); flags == unix.CLONE_NEWNS {
+				if err != nil && slices.Contains(os.Args, "spare") {
+					done <- fmt.Errorf("not tried, for it would last: %w", err)
+					return
+				}
 				_ = unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, "")
 			}
 			done <- a.do()
