@@ -209,7 +209,7 @@ Type=forking
 PIDFile=/run/life-pidfile.pid
 ExecStart=LOG start'; (trap "exit 5" USR1; read x <FIFO; sh -c "echo \\$$PPID" >/run/life-pidfile.pid; while :; do sleep 0.1; done) & exit 0'
 ExecStopPost=LOG stoppost $SERVICE_RESULT $EXIT_CODE $EXIT_STATUS'
-`, script: "echo go >$D/fifo; until kill -USR1 $(cat /run/life-pidfile.pid) 2>/dev/null; do sleep 0.1; done", deaf: true},
+`, script: "echo go >$D/fifo; up; kill -USR1 $(cat /run/life-pidfile.pid)", deaf: true},
 	{name: "nopidfile", text: `[Service]
 Type=forking
 PIDFile=/run/life-nopidfile.pid

@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -308,7 +309,7 @@ func (p *payload) privileges() {
 const lastCapability = 62
 
 // LastCapability is the highest capability that the kernel knows.
-func LastCapability() int {
+var LastCapability = sync.OnceValue(func() int {
 	n := 0
 	for n < lastCapability {
 		if v, err := unix.PrctlRetInt(unix.PR_CAPBSET_READ, uintptr(n+1), 0, 0, 0); err != nil || v < 0 {
@@ -317,7 +318,7 @@ func LastCapability() int {
 		n++
 	}
 	return n
-}
+})
 
 // Capabilities are those that this process has, which are all that it can give, capabilities(7).
 func Capabilities() uint64 {

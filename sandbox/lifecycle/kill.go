@@ -78,11 +78,11 @@ func (a *activity) signalAll(s state) bool {
 		waited = true
 	}
 	if a.s.KillMode == "control-group" || a.s.KillMode == "" || a.s.KillMode == "mixed" && hard {
-		for _, pid := range a.r.processes(a) {
+		a.r.each(a, sig == unix.SIGKILL, func(pid int) {
 			if pid != a.main.pid && pid != a.control.pid {
 				hit(pid)
 			}
-		}
+		})
 	}
 	return waited
 }

@@ -14,58 +14,6 @@ import (
 	"ctl/sandbox/service"
 )
 
-// A relative is a process with those that matter for whose it is.
-type relative struct {
-	pid, parent, session int
-	zombie               bool
-}
-
-// table are the processes that can be seen.
-func table() []relative {
-	d, err := os.Open("/proc")
-	if err != nil {
-		return nil
-	}
-	defer d.Close()
-	names, _ := d.Readdirnames(-1)
-	var l []relative
-	for _, n := range names {
-		pid, err := strconv.Atoi(n)
-		if err != nil {
-			continue
-		}
-		if r, ok := lookAt(pid); ok {
-			l = append(l, r)
-		}
-	}
-	return l
-}
-
-// lookAt reads what the kernel says of a process, proc_pid_stat(5).
-func lookAt(pid int) (relative, bool) {
-	data, err := os.ReadFile("/proc/" + decimal(pid) + "/stat")
-	if err != nil {
-		return relative{}, false
-	}
-	text := string(data)
-	f := strings.Fields(text[strings.LastIndexByte(text, ')')+1:])
-	if len(f) < 4 {
-		return relative{}, false
-	}
-	parent, _ := strconv.Atoi(f[1])
-	session, _ := strconv.Atoi(f[3])
-	return relative{pid, parent, session, f[0] == "Z" || f[0] == "X"}, true
-}
-
-// commandName is what the manager calls a process in messages.
-func commandName(pid int) string {
-	data, err := os.ReadFile("/proc/" + decimal(pid) + "/comm")
-	if err != nil {
-		return "n/a"
-	}
-	return strings.TrimSpace(string(data))
-}
-
 // joined notes that a process was started for a service.
 func (r *run) joined(a *activity, pid int) { r.owners[pid] = a }
 
@@ -75,7 +23,7 @@ func (r *run) processes(a *activity) []int {
 	if a.group != nil {
 		return a.group.processes()
 	}
-	l := table()
+	l := descendants(r.pid)
 	of := make(map[int]relative, len(l))
 	for _, p := range l {
 		of[p.pid] = p
@@ -108,6 +56,20 @@ func (r *run) processes(a *activity) []int {
 	}
 	r.prune(of)
 	return pids
+}
+
+// each calls f with every process of a service, and with those that they start meanwhile if it is their end.
+func (r *run) each(a *activity, deadly bool, f func(pid int)) {
+	seen := make(map[int]bool)
+	for more := true; more; {
+		more = false
+		for _, pid := range r.processes(a) {
+			if !seen[pid] {
+				seen[pid], more = true, deadly
+				f(pid)
+			}
+		}
+	}
 }
 
 // prune forgets processes that are no more. Sessions are remembered as long as somebody is in them.

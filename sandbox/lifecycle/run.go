@@ -134,9 +134,7 @@ func (r *run) abandon() {
 	for _, m := range r.members {
 		if m.a != nil {
 			if m.a.s.KillMode != "none" && m.a.s.KillMode != "process" {
-				for _, pid := range r.processes(m.a) {
-					_ = unix.Kill(pid, unix.SIGKILL)
-				}
+				r.each(m.a, true, func(pid int) { _ = unix.Kill(pid, unix.SIGKILL) })
 			}
 			m.a.closeRoom(false)
 			m.a.closeNotify()
