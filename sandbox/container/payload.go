@@ -308,17 +308,24 @@ func (p *payload) privileges() {
 // lastCapability is the highest number that a set of capabilities has room for.
 const lastCapability = 62
 
+// last is what LastCapability has found.
+var last struct {
+	sync.Once
+	capability int
+}
+
 // LastCapability is the highest capability that the kernel knows.
-var LastCapability = sync.OnceValue(func() int {
-	n := 0
-	for n < lastCapability {
-		if v, err := unix.PrctlRetInt(unix.PR_CAPBSET_READ, uintptr(n+1), 0, 0, 0); err != nil || v < 0 {
-			break
+func LastCapability() int {
+	last.Do(func() {
+		for last.capability < lastCapability {
+			if v, err := unix.PrctlRetInt(unix.PR_CAPBSET_READ, uintptr(last.capability+1), 0, 0, 0); err != nil || v < 0 {
+				break
+			}
+			last.capability++
 		}
-		n++
-	}
-	return n
-})
+	})
+	return last.capability
+}
 
 // Capabilities are those that this process has, which are all that it can give, capabilities(7).
 func Capabilities() uint64 {
