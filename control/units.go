@@ -69,6 +69,7 @@ func (c *Call) printUnits(units []manager.Unit) {
 	if legend {
 		t.Head = head
 	}
+	t.Rows, t.Last = make([][]term.Cell, 0, len(units)), make([]bool, 0, len(units))
 	cells := make([]term.Cell, 0, len(units)*(len(head)+1))
 	for i, u := range units {
 		colors := unitColors(u)
@@ -86,11 +87,10 @@ func (c *Call) printUnits(units []manager.Unit) {
 		t.Rows = append(t.Rows, row[:len(row):len(row)])
 		t.Last = append(t.Last, i+1 < len(units) && unit.Type(units[i+1].ID) != unit.Type(u.ID))
 	}
-	out := t.String()
 	if legend {
-		out += c.unitLegend(len(units), jobs, t.Colors)
+		t.Foot = c.unitLegend(len(units), jobs, t.Colors)
 	}
-	c.page(out)
+	c.page(t.String())
 }
 
 // mark is the dot before units that need attention.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 
 	"ctl/internal/oracle"
 )
@@ -50,11 +51,18 @@ func runBooted() (err error) {
 	return cmd.Run()
 }
 
+// many makes and starts 5,000 units, which have no processes.
+const many = `cd /run/systemd/system
+printf '[Unit]\nDescription=No. %%i\n' >many@.target
+{ echo '[Unit]'; seq 5000 | sed 's/.*/Wants=many@&.target/'; } >many.target
+systemctl daemon-reload
+exec systemctl start many.target`
+
 // runInside measures the verbs that ask the manager, in a container.
 func runInside() error {
 	b := bench{ref: oracle.Installed("/usr/bin/systemctl"), ctl: oracle.Installed("/ctl/systemctl")}
 	fmt.Println("a booted container")
-	for _, r := range []row{
+	err := b.rows([]row{
 		{"is-active", []string{"is-active", "shell.service"}, nil, 100, 1},
 		{"show", []string{"show", "shell.service"}, nil, 100, 1},
 		{"list-units", []string{"list-units"}, nil, 100, 1},
@@ -63,7 +71,22 @@ func runInside() error {
 		{"show '*'", []string{"show", "*"}, nil, 30, 0.7},
 		{"list-units --all", []string{"list-units", "--all"}, nil, 100, 0.7},
 		{"status --all", []string{"status", "--all"}, nil, 30, 0},
-	} {
+	})
+	if err != nil {
+		return err
+	}
+	fmt.Println("5,000 units more")
+	if out, err := exec.Command("sh", "-c", many).CombinedOutput(); err != nil {
+		return fmt.Errorf("make many units: %w: %s", err, out)
+	}
+	return b.rows([]row{
+		{"list-units --all", []string{"list-units", "--all"}, nil, 30, 0.7},
+	})
+}
+
+// rows compares each.
+func (b *bench) rows(l []row) error {
+	for _, r := range l {
 		if _, err := b.compare(r); err != nil {
 			return err
 		}

@@ -16,6 +16,7 @@ type Cell struct {
 type Table struct {
 	Head []string
 	Rows [][]Cell
+	Foot string // written below the table
 	// Last marks rows below which a group ends; they are underlined where there is colour.
 	Last []bool
 	// Joined has the colour of a cell in the gap after it too, and in the line below it.
@@ -34,7 +35,7 @@ func (t *Table) String() string {
 	for _, w := range widths {
 		n += w + 1
 	}
-	b.Grow((len(t.Rows) + 1) * n)
+	b.Grow((len(t.Rows)+1)*n + len(t.Foot))
 	if t.Head != nil {
 		cells := make([]Cell, len(t.Head))
 		for i, h := range t.Head {
@@ -52,6 +53,7 @@ func (t *Table) String() string {
 		}
 		t.line(&b, r, widths, under)
 	}
+	b.WriteString(t.Foot)
 	return b.String()
 }
 
