@@ -229,7 +229,7 @@ func (c *Call) limits(d *container.Container) error {
 func defaultLimits() [16]*unix.Rlimit {
 	const infinity = unix.RLIM_INFINITY
 	files := uint64(512 << 10)
-	if data, err := os.ReadFile("/proc/sys/fs/nr_open"); err == nil {
+	if data, err := sys.ReadFile("/proc/sys/fs/nr_open"); err == nil {
 		if n, err := strconv.ParseUint(strings.TrimSpace(string(data)), 10, 64); err == nil {
 			files = min(files, n)
 		}
@@ -352,9 +352,9 @@ func searchPath(name string, env []string) []string {
 
 // hostRelease tells the container what the host is.
 func hostRelease() []string {
-	data, err := os.ReadFile("/etc/os-release")
+	data, err := sys.ReadFile("/etc/os-release")
 	if err != nil {
-		if data, err = os.ReadFile("/usr/lib/os-release"); err != nil {
+		if data, err = sys.ReadFile("/usr/lib/os-release"); err != nil {
 			return nil
 		}
 	}

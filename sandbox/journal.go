@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"ctl/internal/cli"
+	"ctl/internal/sys"
 	"ctl/internal/term"
 	"ctl/internal/tree"
 	"ctl/internal/unit"
@@ -25,7 +26,7 @@ func (c *Call) linkJournal(d *container.Container, dir string) error {
 		return nil
 	}
 	id := d.Identity.UUID
-	data, err := os.ReadFile("/etc/machine-id")
+	data, err := sys.ReadFile("/etc/machine-id")
 	if err != nil {
 		return nil // nothing of the host can be taken for the container's
 	}

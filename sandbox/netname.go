@@ -4,10 +4,10 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/hex"
-	"os"
 
 	"golang.org/x/sys/unix"
 
+	"ctl/internal/sys"
 	"ctl/internal/term"
 	"ctl/internal/unit"
 )
@@ -49,7 +49,7 @@ func (c *Call) unnamed(short, long string, err error) {
 // hardwareAddress is the address of the device with a number of a machine: always the same one on this host.
 func hardwareAddress(key [2]uint64, machine string, number int) [6]byte {
 	var id []byte // on a host that has none the name alone counts
-	if data, err := os.ReadFile("/etc/machine-id"); err == nil {
+	if data, err := sys.ReadFile("/etc/machine-id"); err == nil {
 		text, _ := unit.MachineID(data)
 		id, _ = hex.DecodeString(text)
 	}

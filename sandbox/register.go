@@ -14,6 +14,7 @@ import (
 	"ctl/control/assign"
 	"ctl/control/manager"
 	"ctl/internal/cli"
+	"ctl/internal/sys"
 	"ctl/internal/term"
 	"ctl/sandbox/container"
 )
@@ -215,7 +216,7 @@ func (r *registration) close() {
 // cgroupOf is the cgroup of a process, below where the unified hierarchy is mounted.
 func cgroupOf(pid string) (string, bool) {
 	root := cgroupRoot()
-	data, err := os.ReadFile("/proc/" + pid + "/cgroup")
+	data, err := sys.ReadFile("/proc/" + pid + "/cgroup")
 	if root == "" || err != nil {
 		return "", false
 	}

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -61,13 +62,20 @@ func (c *Call) runOnce(p *prepared, restarted bool) (again bool, err error) {
 	g := &cgroup{}
 	defer g.remove()
 	signals := make(chan os.Signal, 8)
-	signal.Notify(signals, unix.SIGTERM, unix.SIGINT, unix.SIGHUP, unix.SIGQUIT)
-	signal.Ignore(unix.SIGPIPE) // who does not want to read any more is told of by write(2)
-	defer signal.Stop(signals)
+	// That is for ever, for what is removed in the end is to be removed. It takes its time, so it waits for the time in which the container's
+	// first process is at work, unless there is something on the host already.
+	catch := sync.OnceFunc(func() {
+		signal.Notify(signals, unix.SIGTERM, unix.SIGINT, unix.SIGHUP, unix.SIGQUIT)
+		signal.Ignore(unix.SIGPIPE) // who does not want to read any more is told of by write(2)
+	})
+	if p.image != nil || p.copy != nil {
+		catch()
+	}
 	context, look := c.consoleLook()
 	defer func() { c.print(context.End()) }()
 	var con *console.Console
 	r, err := d.Start(container.Hooks{Created: func(r *container.Running) error {
+		catch()
 		for _, w := range r.Warnings {
 			c.say(term.Warning, w)
 		}
@@ -297,7 +305,7 @@ func (c *Call) consoleLook() (*console.Context, console.Look) {
 		if os.Getuid() != 0 {
 			user = os.Getenv("USER")
 		}
-		id, _ := os.ReadFile("/etc/machine-id")
+		id, _ := sys.ReadFile("/etc/machine-id")
 		c.print(context.Start(user, host, strings.TrimSpace(string(id))))
 	}
 	return context, console.LookOf(c.env, mode, os.Stdin, os.Stdout, os.Stderr, o.background, o.machine, host)
@@ -491,7 +499,7 @@ func (g *cgroup) add(pid int, d *container.Container, scope bool) error {
 
 // delegate lets the cgroups below one, which is ours, have all the controllers that it has, cgroups(7).
 func delegate(cgroup string) {
-	list, _ := os.ReadFile(cgroup + "/cgroup.controllers")
+	list, _ := sys.ReadFile(cgroup + "/cgroup.controllers")
 	for name := range strings.FieldsSeq(string(list)) {
 		_ = os.WriteFile(cgroup+"/cgroup.subtree_control", []byte("+"+name), 0)
 	}
@@ -525,7 +533,7 @@ func removeLeft(p string) {
 		return
 	}
 	defer unix.Close(fd)
-	if events, err := os.ReadFile(p + "/cgroup.events"); err == nil && strings.Contains(string(events), "populated 0") {
+	if events, err := sys.ReadFile(p + "/cgroup.events"); err == nil && strings.Contains(string(events), "populated 0") {
 		removeCgroup(p)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"ctl/internal/cli"
+	"ctl/internal/sys"
 	"ctl/internal/term"
 	"ctl/internal/unit"
 	"ctl/sandbox/container"
@@ -158,7 +159,7 @@ func (c *Call) pick(own uint32, p *prepared) (uint32, error) {
 // known tells whether the host has a user or a group at an end of a range.
 func known(base uint32) bool {
 	for _, f := range []string{"/etc/passwd", "/etc/group"} {
-		data, err := os.ReadFile(f)
+		data, err := sys.ReadFile(f)
 		if err != nil {
 			continue
 		}

@@ -12,6 +12,7 @@ import (
 	"ctl/internal/sys"
 	"ctl/internal/tree"
 	"ctl/sandbox/mount"
+	"ctl/sandbox/program"
 )
 
 // A builder makes the root directory of a container. It works on a thread that has mounts, a root directory and a umask of
@@ -26,6 +27,7 @@ type builder struct {
 	slave    *os.File
 	stub     *os.File // our own program
 	late     []lateMount
+	heap     *program.Heap
 	cgroups  int // all of them, mounted nowhere yet, -1 where the container sees its own only or there are none
 	warnings []string
 }

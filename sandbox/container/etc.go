@@ -181,7 +181,7 @@ func (b *builder) bindEtc(from, target string) error {
 
 // copyEtc copies a file of the host to the tree. A link there is somebody's decision and stays, unless it is to be replaced.
 func (b *builder) copyEtc(from, target string, replace bool) error {
-	data, err := os.ReadFile(from)
+	data, err := sys.ReadFile(from)
 	if err != nil {
 		return err
 	}

@@ -14,7 +14,7 @@ import (
 // holds the locks of the tree until all of that is gone, which is why the supervisor's death does not kill it: the kernel closes what a dying
 // process has open before it ends the processes of its namespace.
 type guardian struct {
-	payload    *program.Program
+	payload    *program.Runner
 	namespaces uintptr // CLONE_NEW* of the payload
 	report     uintptr // where a program that fails says so
 	status     uintptr // where the payload's wait status is written, 4 bytes
@@ -24,13 +24,13 @@ type guardian struct {
 // A span is file descriptors from first to last.
 type span struct{ first, last uintptr }
 
-// start forks the guardian and, from it, the payload. Signals must be blocked, and the calling thread must live on
-// for as long as the container does.
+// start forks the guardian, which is where the payload's program is, and, from it, the payload, between program.Hold and program.Release. The
+// calling thread must live on for as long as the container does.
 //
 //go:nosplit
 //go:norace
-func (g *guardian) start() (uintptr, syscall.Errno) {
-	pid, e := program.Fork(unix.CLONE_NEWPID, nil)
+func (g *guardian) start(heap *program.Heap) (uintptr, syscall.Errno) {
+	pid, e := heap.Fork(unix.CLONE_NEWPID, nil)
 	if pid != 0 || e != 0 {
 		return pid, e
 	}
@@ -39,7 +39,8 @@ func (g *guardian) start() (uintptr, syscall.Errno) {
 	syscall.RawSyscall(syscall.SYS_PRCTL, unix.PR_SET_PDEATHSIG, uintptr(unix.SIGTERM), 0)
 	syscall.RawSyscall(syscall.SYS_PRCTL, unix.PR_SET_DUMPABLE, 0, 0)
 	syscall.RawSyscall(syscall.SYS_SETSID, 0, 0, 0)
-	payload, e := program.Fork(g.namespaces, nil)
+	var all *program.Heap // there is none any more
+	payload, e := all.Fork(g.namespaces, nil)
 	if e != 0 {
 		program.Fail(g.report, starting, e)
 	}

@@ -76,7 +76,7 @@ func (p *payload) inside() (proc program.Register) {
 		case s.Target == cgroupDir && !p.c.Namespace.Cgroup:
 			p.allCgroups()
 		case s.Target == cgroupDir: // the first process is put into it from outside, and sees it as its root
-			p.ask("be registered")
+			p.hear("be registered")
 			p.cgroup(s)
 		default:
 			p.mount(s.Type, s.Target, s.Attr)
@@ -99,7 +99,6 @@ func (p *payload) late() {
 func (p *payload) allCgroups() {
 	var path [unix.PathMax]byte
 	at := program.Address(&p.Program, &path)
-	p.Sys("be registered", program.None, unix.SYS_WRITE, p.socket, at, 1).Want = 1
 	p.Sys("be registered", program.None, unix.SYS_READ, p.socket, at, len(path))
 	if p.b.cgroups < 0 || !p.settable {
 		return

@@ -31,12 +31,15 @@ type payload struct {
 	settable bool // the kernel has mount_setattr(2)
 }
 
-// ask adds telling the supervisor, which learns the process's ID by that, and waiting for its answer.
-func (p *payload) ask(about string) {
-	var buf [1]byte
-	at := program.Address(&p.Program, &buf)
-	p.Sys(about, program.None, unix.SYS_WRITE, p.socket, at, 1).Want = 1
-	p.Sys(about, program.None, unix.SYS_READ, p.socket, at, 1).Want = 1
+// say adds telling the supervisor, which learns the process's ID by that, that it is needed.
+func (p *payload) say(about string) {
+	p.Sys(about, program.None, unix.SYS_WRITE, p.socket, "", 1).Want = 1
+}
+
+// hear adds waiting for the answer.
+func (p *payload) hear(about string) {
+	var answer [1]byte
+	p.Sys(about, program.None, unix.SYS_READ, p.socket, program.Address(&p.Program, &answer), 1).Want = 1
 }
 
 // newPayload makes the program.
@@ -44,12 +47,14 @@ func newPayload(c *Container, b *builder, supervisor, socket, report int, order 
 	p := &payload{c: c, b: b, socket: socket, report: report, order: order, own: Capabilities(), lastCap: LastCapability(), settable: mount.Settable()}
 	p.Sys("close", program.None, unix.SYS_CLOSE, supervisor) // so that its end is noticed, even this early
 	if c.Users != nil {
-		p.ask("get user IDs")
+		p.say("get user IDs")
+		p.hear("get user IDs")
 		p.Sys("become root", program.None, program.SysSetresgid, 0, 0, 0)
 		p.Sys("become root", program.None, program.SysSetresuid, 0, 0, 0)
 		p.Sys("become root", program.None, program.SysSetgroups, 0, nil).Allow(unix.EPERM) // user_namespaces(7): not for all
 		p.enterRoot()
 	}
+	p.say("be registered") // which is done while it goes on
 	proc := p.inside()
 	p.identity(proc)
 	p.terminal()
@@ -256,7 +261,7 @@ func (p *payload) limits(proc program.Register) {
 func (p *payload) privileges() {
 	l := &p.c.Limit
 	for _, f := range l.Filters {
-		prog := unix.SockFprog{Len: uint16(len(f)), Filter: &f[0]}
+		prog := unix.SockFprog{Len: uint16(len(f)), Filter: &program.Places(&p.Program, f)[0]}
 		p.Sys("install a system call filter", program.None, unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, 0, program.Address(&p.Program, &prog))
 	}
 	for i := 0; i <= p.lastCap; i++ {
@@ -274,14 +279,10 @@ func (p *payload) privileges() {
 		p.Sys("keep capabilities", program.None, unix.SYS_PRCTL, unix.PR_SET_KEEPCAPS, 1, 0, 0, 0)
 	}
 	if u := p.c.User; u != nil {
-		var groups uintptr
-		if len(u.Groups) > 0 {
-			groups = program.Address(&p.Program, &u.Groups[0])
-		}
 		if p.c.Console { // which it may want to open by its name
 			p.Sys("give the terminal away", program.None, unix.SYS_FCHOWNAT, 0, "", int(u.UID), int(u.GID), unix.AT_EMPTY_PATH).Allow(unix.EPERM, unix.EINVAL)
 		}
-		p.Sys("set groups", program.None, program.SysSetgroups, len(u.Groups), groups)
+		p.Sys("set groups", program.None, program.SysSetgroups, len(u.Groups), program.Addresses(&p.Program, u.Groups))
 		p.Sys("set the group", program.None, program.SysSetresgid, int(u.GID), int(u.GID), int(u.GID))
 		p.Sys("set the user", program.None, program.SysSetresuid, int(u.UID), int(u.UID), int(u.UID))
 	}

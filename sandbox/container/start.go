@@ -33,8 +33,8 @@ type Running struct {
 
 // Hooks are called while a container starts.
 type Hooks struct {
-	// Created is called when the first process exists and waits. A container that is to be in a cgroup or a unit, or known to a
-	// manager, is put there now. Of r there are the process, the console and the warnings.
+	// Created is called when the first process exists, in its namespaces; it does not get far before this returns. A container that is
+	// to be in a cgroup or a unit, or known to a manager, is put there now. Of r there are the process, the console and the warnings.
 	Created func(r *Running) error
 }
 
@@ -75,14 +75,14 @@ func (c *Container) Start(h Hooks) (*Running, error) {
 }
 
 func (c *Container) start(h Hooks) (*Running, error) {
-	b := &builder{c: c, users: -1, cgroups: -1}
+	b := &builder{c: c, users: -1, cgroups: -1, heap: program.FindHeap()} // as long as there is the host's /proc
 	r := &Running{}
 	if c.Users != nil && c.Users.Owner != OwnedAsIs {
 		spans := c.Users.spans()
 		if c.Users.Owner == OwnedForeign {
 			spans = []idSpan{{foreignBase, c.Users.Base, c.Users.Range}}
 		}
-		ns, err := newUserNamespace(spans, spans)
+		ns, err := newUserNamespace(b.heap, spans, spans)
 		if err != nil {
 			return nil, fmt.Errorf("make a user namespace: %w", err)
 		}
@@ -243,12 +243,13 @@ func (c *Container) launch(b *builder, r *Running, h Hooks) error {
 	}
 	r.status = os.NewFile(uintptr(status[0]), "status")
 	p := newPayload(c, b, pair[0], pair[1], report[1], order)
-	g := guardian{payload: &p.Program, namespaces: c.namespaces(), report: uintptr(report[1]), status: uintptr(status[1])}
-	g.stray = c.strays(status[1])
-	old := program.BlockSignals()
-	pid, e := g.start()
-	program.SetSignals(old)
-	runtime.KeepAlive(p)
+	g := program.Place(&p.Program, &guardian{namespaces: c.namespaces(), report: uintptr(report[1]), status: uintptr(status[1]),
+		stray: program.Places(&p.Program, c.strays(status[1]))})
+	g.payload = p.Runner(b.heap)
+	mask := program.Hold()
+	pid, e := g.start(b.heap)
+	program.Release(mask)
+	p.Free()
 	closeTheirs()
 	if e != 0 {
 		return fmt.Errorf("fork: %w", e)

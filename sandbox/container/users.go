@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"ctl/internal/sys"
 	"ctl/sandbox/mount"
 	"ctl/sandbox/program"
 )
@@ -17,18 +18,34 @@ import (
 // A span of IDs: inside, outside, how many, user_namespaces(7).
 type idSpan struct{ inside, outside, count uint32 }
 
+// parseSpan reads a line of uid_map or gid_map.
+func parseSpan(line string) (s idSpan, ok bool) {
+	f := strings.Fields(line)
+	if len(f) != 3 {
+		return s, false
+	}
+	for i, v := range []*uint32{&s.inside, &s.outside, &s.count} {
+		n, err := strconv.ParseUint(f[i], 10, 32)
+		if err != nil {
+			return s, false
+		}
+		*v = uint32(n)
+	}
+	return s, true
+}
+
 // MappedIDs are how many users, from root on, our user namespace has if it is not the one of the whole system, 0 if it is that.
 func MappedIDs() uint32 {
 	ids := uint32(0)
 	for _, f := range []string{"/proc/self/uid_map", "/proc/self/gid_map"} {
-		data, err := os.ReadFile(f)
+		data, err := sys.ReadFile(f)
 		if err != nil {
 			return 0
 		}
 		n := uint32(0)
 		for line := range strings.Lines(string(data)) {
-			var s idSpan
-			if _, err := fmt.Sscan(line, &s.inside, &s.outside, &s.count); err != nil || s.inside != n {
+			s, ok := parseSpan(line)
+			if !ok || s.inside != n {
 				break
 			}
 			if s.inside == 0 && s.outside == 0 && s.count == ^uint32(0) {
@@ -44,7 +61,7 @@ func MappedIDs() uint32 {
 }
 
 // newUserNamespace makes a user namespace with these IDs that no process is in.
-func newUserNamespace(uids, gids []idSpan) (int, error) {
+func newUserNamespace(heap *program.Heap, uids, gids []idSpan) (int, error) {
 	var pipe [2]int
 	if err := unix.Pipe2(pipe[:], unix.O_CLOEXEC); err != nil {
 		return -1, err
@@ -55,9 +72,7 @@ func newUserNamespace(uids, gids []idSpan) (int, error) {
 	p.Sys("wait", program.None, unix.SYS_CLOSE, pipe[1])
 	p.Sys("wait", program.None, unix.SYS_READ, pipe[0], program.Address(&p, &b), 1)
 	p.Sys("end", program.None, unix.SYS_EXIT_GROUP, 0)
-	old := program.BlockSignals()
-	pid, e := p.Start(unix.CLONE_NEWUSER, ^uintptr(0), nil)
-	program.SetSignals(old)
+	pid, e := p.Start(heap, unix.CLONE_NEWUSER, ^uintptr(0), nil)
 	unix.Close(pipe[0])
 	if e != 0 {
 		return -1, e
@@ -94,15 +109,15 @@ func (u *UserMap) spans() []idSpan { return []idSpan{{0, u.Base, u.Range}} }
 
 // within are the container's IDs in the pieces that our own user namespace has them in, for no span may be part of two.
 func (u *UserMap) within(file string) []idSpan {
-	data, err := os.ReadFile("/proc/self/" + file)
+	data, err := sys.ReadFile("/proc/self/" + file)
 	if err != nil || u.Base != 0 {
 		return u.spans()
 	}
 	var l []idSpan
 	n := uint32(0)
 	for line := range strings.Lines(string(data)) {
-		var s idSpan
-		if _, err := fmt.Sscan(line, &s.inside, &s.outside, &s.count); err != nil || s.inside != n || n >= u.Range {
+		s, ok := parseSpan(line)
+		if !ok || s.inside != n || n >= u.Range {
 			break
 		}
 		s.outside, s.count = n, min(s.count, u.Range-n)
@@ -151,7 +166,7 @@ func (b *builder) mapCustom(m *Custom, fd, from int) error {
 		}
 		spans = []idSpan{{st.Uid, u.Base + target.Uid, 1}} // of groups too, as the reference does
 	}
-	ns, err := newUserNamespace(spans, spans)
+	ns, err := newUserNamespace(program.FindHeap(), spans, spans)
 	if err != nil {
 		return err
 	}

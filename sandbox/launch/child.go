@@ -178,16 +178,12 @@ func (b *child) variables() uintptr {
 			b.do(execute, unix.SYS_READLINKAT, b.procFD, "self", l[i]+uintptr(len(name)), len(pidPlace))
 		}
 	}
-	return program.Address(&b.Program, &l[0])
+	return program.Addresses(&b.Program, l)
 }
 
 // groups gives the process its supplementary groups.
 func (b *child) groups() {
-	var at uintptr
-	if len(b.id.groups) > 0 {
-		at = program.Address(&b.Program, &b.id.groups[0])
-	}
-	c := b.do(group, program.SysSetgroups, len(b.id.groups), at)
+	c := b.do(group, program.SysSetgroups, len(b.id.groups), program.Addresses(&b.Program, b.id.groups))
 	if len(b.id.groups) == 0 || b.h.User {
 		c.Allow(unix.EPERM)
 	}
@@ -262,7 +258,7 @@ func (b *child) last(env uintptr) {
 		paths[i] = b.Text(p)
 	}
 	for _, f := range b.filters {
-		prog := unix.SockFprog{Len: uint16(len(f)), Filter: &f[0]}
+		prog := unix.SockFprog{Len: uint16(len(f)), Filter: &program.Places(&b.Program, f)[0]}
 		b.do(filters, unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, 0, program.Address(&b.Program, &prog))
 	}
 	for i, p := range paths {

@@ -6,7 +6,6 @@ import (
 	"io"
 	"os"
 	"path"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -215,10 +214,7 @@ func (c *command) fork(pids bool) (*Process, error) {
 	}
 	b.prepare(pair[0], pids)
 	var pidfd int32
-	old := program.BlockSignals()
-	pid, e := b.Start(unix.CLONE_PIDFD|b.clone, uintptr(b.report), &pidfd)
-	program.SetSignals(old)
-	runtime.KeepAlive(b)
+	pid, e := b.Start(program.FindHeap(), unix.CLONE_PIDFD|b.clone, uintptr(b.report), &pidfd)
 	b.lower()
 	if e != 0 {
 		return nil, e

@@ -5,7 +5,6 @@ package program
 
 import (
 	"fmt"
-	"runtime"
 	"syscall"
 	"unsafe"
 
@@ -16,10 +15,30 @@ import (
 type Program struct {
 	calls []Call
 	about []string // what each call is for, for messages
-	keep  []any    // what the calls point to
-	regs  [registers]uintptr
+	room  room     // what the calls point to
 	next  Register
 }
+
+// A Runner is a program as a process that has been forked runs it.
+type Runner struct {
+	calls []Call
+	regs  [registers]uintptr
+}
+
+// Runner is the program as it is now, in memory that a process has which is forked without the heap.
+func (p *Program) Runner(h *Heap) *Runner {
+	r := Place(p, &Runner{calls: Places(p, p.calls)})
+	if h != nil {
+		h.keep = nil
+		for _, b := range p.room.all {
+			h.keep = append(h.keep, area{uintptr(unsafe.Pointer(&b[0])), uintptr(len(b))})
+		}
+	}
+	return r
+}
+
+// Free frees the memory of the program, which nothing runs any more in this process.
+func (p *Program) Free() { p.room.give() }
 
 // registers is how many results a program can keep for later calls.
 const registers = 64
@@ -98,9 +117,8 @@ func (p *Program) Close(fd Register) {
 
 // Text is the address of s as C has it. A NUL, which no path and no variable can have, ends it.
 func (p *Program) Text(s string) uintptr {
-	b := make([]byte, len(s)+1)
+	b := unsafe.Slice((*byte)(p.room.take(uintptr(len(s)+1))), len(s)+1)
 	copy(b, s)
-	p.keep = append(p.keep, b)
 	return uintptr(unsafe.Pointer(&b[0]))
 }
 
@@ -110,14 +128,7 @@ func (p *Program) Texts(l []string) uintptr {
 	for i, s := range l {
 		a[i] = p.Text(s)
 	}
-	p.keep = append(p.keep, a)
-	return uintptr(unsafe.Pointer(&a[0]))
-}
-
-// Address keeps what v points to and returns where that is.
-func Address[T any](p *Program, v *T) uintptr {
-	p.keep = append(p.keep, v)
-	return uintptr(unsafe.Pointer(v))
+	return Addresses(p, a)
 }
 
 // WriteFile writes a file below a directory that is open; if may, it need not be possible.
@@ -181,7 +192,7 @@ func (p *Program) About(f Failure) string {
 //
 //go:nosplit
 //go:norace
-func (p *Program) Run(report uintptr) {
+func (p *Runner) Run(report uintptr) {
 	n := uintptr(len(p.calls))
 	for i := uintptr(0); i < n; i++ {
 		c := &p.calls[i]
@@ -235,42 +246,22 @@ func Fail(report, index uintptr, e syscall.Errno) {
 	}
 }
 
-// Fork is clone(2) without a stack of its own, with the flags besides SIGCHLD, among them namespaces to make. With CLONE_PIDFD the
-// descriptor is put where pidfd points, which may be nil otherwise.
-//
-//go:nosplit
-//go:norace
-func Fork(flags uintptr, pidfd *int32) (uintptr, syscall.Errno) {
-	var pid uintptr
-	var e syscall.Errno
-	if runtime.GOARCH == "s390x" { // which has the stack first
-		pid, _, e = syscall.RawSyscall6(syscall.SYS_CLONE, 0, flags|uintptr(unix.SIGCHLD), uintptr(unsafe.Pointer(pidfd)), 0, 0, 0)
-	} else {
-		pid, _, e = syscall.RawSyscall6(syscall.SYS_CLONE, flags|uintptr(unix.SIGCHLD), 0, uintptr(unsafe.Pointer(pidfd)), 0, 0, 0)
-	}
+// Start forks a process that runs the program, with nothing of the heap.
+func (p *Program) Start(heap *Heap, flags, report uintptr, pidfd *int32) (pid uintptr, e syscall.Errno) {
+	r := p.Runner(heap)
+	mask := Hold()
+	pid, e = r.start(heap, flags, report, pidfd)
+	Release(mask)
+	p.Free()
 	return pid, e
 }
 
-// Start forks a process that runs the program. Signals must be blocked.
-//
 //go:nosplit
 //go:norace
-func (p *Program) Start(flags, report uintptr, pidfd *int32) (uintptr, syscall.Errno) {
-	pid, e := Fork(flags, pidfd)
+func (r *Runner) start(heap *Heap, flags, report uintptr, pidfd *int32) (uintptr, syscall.Errno) {
+	pid, e := heap.Fork(flags, pidfd)
 	if pid == 0 && e == 0 {
-		p.Run(report)
+		r.Run(report)
 	}
 	return pid, e
-}
-
-// BlockSignals blocks all signals of this thread and returns those that were.
-func BlockSignals() (old uint64) {
-	all := ^uint64(0)
-	syscall.RawSyscall6(syscall.SYS_RT_SIGPROCMASK, unix.SIG_BLOCK, uintptr(unsafe.Pointer(&all)), uintptr(unsafe.Pointer(&old)), 8, 0, 0)
-	return old
-}
-
-// SetSignals sets which signals this thread blocks.
-func SetSignals(mask uint64) {
-	syscall.RawSyscall6(syscall.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&mask)), 0, 8, 0, 0)
 }

@@ -13,7 +13,12 @@ func (p Policy) program(local []ABI) []unix.SockFilter {
 	if len(p.filters) == 0 && p.blocked == 0 {
 		return nil
 	}
-	c := compiler{policy: p, code: make([]unix.SockFilter, 0, 1024), nodes: make([]node, 0, 64)}
+	c := compiler{policy: p, code: make([]unix.SockFilter, 0, 1024), nodes: make([]node, 0, 64), named: make([]Set, len(p.filters))}
+	for i := range p.filters {
+		for k := range p.filters[i].rules {
+			c.named[i].addAll(p.filters[i].rules[k].calls)
+		}
+	}
 	// What is none of the local ABIs does not come, and the reference allows it.
 	next := c.place(c.leaf(Allow))
 	if p.blocked != 0 {
@@ -44,6 +49,7 @@ type node struct {
 // has to be there; a place in it is counted from the end, the last instruction is at 1.
 type compiler struct {
 	policy Policy
+	named  []Set // the calls that each filter has rules about
 	nodes  []node
 	code   []unix.SockFilter
 	// Of the ABI that is being written:
@@ -89,7 +95,11 @@ func (c *compiler) decide(a ABI) {
 			continue
 		}
 		d := c.leaf(Allow)
+		muxes := abis[a].muxed && (id == socketcallCall || id == ipcCall)
 		for i := range c.policy.filters {
+			if !c.named[i].has(id) && !muxes && c.policy.filters[i].other == Allow {
+				continue // nothing is less strict
+			}
 			d = c.stricter(c.byFilter(&c.policy.filters[i], id), d)
 		}
 		c.decisions[slot] = d

@@ -1,0 +1,159 @@
+package program
+
+import (
+	"bytes"
+	"os"
+	"runtime"
+	"strconv"
+	"sync"
+	"syscall"
+	"unsafe"
+
+	"ctl/internal/sys"
+
+	"golang.org/x/sys/unix"
+)
+
+// room is where all is kept that a process needs in order to run a program. It is no part of Go's heap, so that a fork can copy it alone.
+type room struct {
+	free []byte
+	all  [][]byte
+}
+
+// roomStep is how much is mapped at a time; pages that are not used cost nothing.
+const roomStep = 256 << 10
+
+// take returns memory, zeroed and aligned for whatever is put there.
+func (r *room) take(size uintptr) unsafe.Pointer {
+	const align = 16
+	size = max(size+align-1, align) &^ (align - 1)
+	if uintptr(len(r.free)) < size {
+		b, err := unix.Mmap(-1, 0, int(max(size, roomStep)), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
+		if err != nil {
+			panic("program: no memory: " + err.Error()) // as everywhere in Go
+		}
+		r.free, r.all = b, append(r.all, b)
+	}
+	at := unsafe.Pointer(&r.free[0])
+	r.free = r.free[size:]
+	return at
+}
+
+// give unmaps it all.
+func (r *room) give() {
+	for _, b := range r.all {
+		_ = unix.Munmap(b)
+	}
+	r.free, r.all = nil, nil
+}
+
+// Place returns a copy of what v points to that the program's process has too.
+func Place[T any](p *Program, v *T) *T {
+	c := (*T)(p.room.take(unsafe.Sizeof(*v)))
+	*c = *v
+	return c
+}
+
+// Places is Place for all elements of a slice.
+func Places[T any](p *Program, l []T) []T {
+	if len(l) == 0 {
+		return nil
+	}
+	c := unsafe.Slice((*T)(p.room.take(unsafe.Sizeof(l[0])*uintptr(len(l)))), len(l))
+	copy(c, l)
+	return c
+}
+
+// Address is the address of Place.
+func Address[T any](p *Program, v *T) uintptr { return uintptr(unsafe.Pointer(Place(p, v))) }
+
+// Addresses is the address of Places, 0 if there are none.
+func Addresses[T any](p *Program, l []T) uintptr {
+	return uintptr(unsafe.Pointer(unsafe.SliceData(Places(p, l))))
+}
+
+// A Heap is the memory of this process that a fork does without: all of Go's. To copy a page later, when one side writes to it, means a page
+// fault and an interrupt of each CPU on which a thread of ours runs, and that for hundreds of pages: it would take longer than all that a
+// container needs besides.
+type Heap struct {
+	areas []area
+	keep  []area // of the program: where it is now, somebody's heap may have been
+	page  uintptr
+}
+
+type area struct{ start, size uintptr }
+
+// FindHeap reads where the memory is, proc_pid_maps(5). Where there is no /proc, all is copied.
+func FindHeap() *Heap {
+	h := &Heap{page: uintptr(os.Getpagesize())}
+	text, _ := sys.ReadFile("/proc/self/maps")
+	for line := range bytes.Lines(text) {
+		span, rest, _ := bytes.Cut(line, []byte{' '})
+		from, to, ok := bytes.Cut(span, []byte{'-'})
+		if !ok || !bytes.HasPrefix(rest, []byte("rw-p")) {
+			continue
+		}
+		start, e1 := strconv.ParseUint(string(from), 16, 64)
+		end, e2 := strconv.ParseUint(string(to), 16, 64)
+		if e1 == nil && e2 == nil {
+			h.areas = append(h.areas, area{uintptr(start), uintptr(end - start)})
+		}
+	}
+	return h
+}
+
+// forks is held from Hold to Release: of two that are made at the same time, one would miss the other's stack.
+var forks sync.Mutex
+
+// Hold blocks all signals of this thread and has forks of other threads wait. What it returns is for Release.
+func Hold() (mask uint64) {
+	forks.Lock()
+	all := ^uint64(0)
+	syscall.RawSyscall6(syscall.SYS_RT_SIGPROCMASK, unix.SIG_BLOCK, uintptr(unsafe.Pointer(&all)), uintptr(unsafe.Pointer(&mask)), 8, 0, 0)
+	return mask
+}
+
+// Release ends Hold.
+func Release(mask uint64) {
+	syscall.RawSyscall6(syscall.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&mask)), 0, 8, 0, 0)
+	forks.Unlock()
+}
+
+// Fork is clone(2) without a stack of its own, with the flags besides SIGCHLD, among them namespaces to make, between Hold and Release. With
+// CLONE_PIDFD the descriptor is put where pidfd points, which may be nil otherwise.
+//
+// The child has the stack, as far as those who call this need it, the program's memory, and nothing of the heap, of which there may be none (nil).
+//
+//go:nosplit
+//go:norace
+func (h *Heap) Fork(flags uintptr, pidfd *int32) (uintptr, syscall.Errno) {
+	if h != nil {
+		advise(h.areas, unix.MADV_DONTFORK)
+		advise(h.keep, unix.MADV_DOFORK)
+		var here byte
+		at := uintptr(unsafe.Pointer(&here)) &^ (h.page - 1)
+		syscall.RawSyscall(syscall.SYS_MADVISE, at-h.page, 4*h.page, unix.MADV_DOFORK)
+	}
+	var pid uintptr
+	var e syscall.Errno
+	if runtime.GOARCH == "s390x" { // which has the stack first
+		pid, _, e = syscall.RawSyscall6(syscall.SYS_CLONE, 0, flags|uintptr(unix.SIGCHLD), uintptr(unsafe.Pointer(pidfd)), 0, 0, 0)
+	} else {
+		pid, _, e = syscall.RawSyscall6(syscall.SYS_CLONE, flags|uintptr(unix.SIGCHLD), 0, uintptr(unsafe.Pointer(pidfd)), 0, 0, 0)
+	}
+	if h != nil && (pid != 0 || e != 0) {
+		advise(h.areas, unix.MADV_DOFORK)
+	}
+	return pid, e
+}
+
+// advise is madvise(2).
+//
+//go:nosplit
+//go:norace
+func advise(l []area, how uintptr) {
+	n := len(l)
+	for i := 0; i < n; i++ {
+		syscall.RawSyscall(syscall.SYS_MADVISE, l[i].start, l[i].size, how)
+	}
+}
