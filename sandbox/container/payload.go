@@ -317,15 +317,18 @@ var last struct {
 
 // LastCapability is the highest capability that the kernel knows.
 func LastCapability() int {
-	last.Do(func() {
-		for last.capability < lastCapability {
-			if v, err := unix.PrctlRetInt(unix.PR_CAPBSET_READ, uintptr(last.capability+1), 0, 0, 0); err != nil || v < 0 {
-				break
-			}
-			last.capability++
-		}
-	})
-	return last.capability
+	known := func(n int) bool {
+		v, err := unix.PrctlRetInt(unix.PR_CAPBSET_READ, uintptr(n), 0, 0, 0)
+		return err == nil && v >= 0
+	}
+	n := unix.CAP_LAST_CAP
+	for n > 0 && !known(n) {
+		n--
+	}
+	for n < lastCapability && known(n+1) {
+		n++
+	}
+	return n
 }
 
 // Capabilities are those that this process has, which are all that it can give, capabilities(7).

@@ -54,7 +54,7 @@ type Call struct {
 	from uint8 // bit i: args[i] is a register, whose value is meant
 	out  int8  // the register for the result, none if negative
 	skip uint8 // calls to pass over when this one failed in a way that is allowed
-	may  [4]syscall.Errno
+	may  [4]uint16 // errnos
 }
 
 // A Register holds the result of a call of a program.
@@ -84,6 +84,9 @@ func (p *Program) Sys(about string, out Register, nr uintptr, args ...any) *Call
 			panic(fmt.Sprintf("program: a call with a %T", a))
 		}
 	}
+	if p.calls == nil { // a container's first process makes as many
+		p.calls, p.about = make([]Call, 0, 400), make([]string, 0, 400)
+	}
 	p.calls = append(p.calls, c)
 	p.about = append(p.about, about)
 	return &p.calls[len(p.calls)-1]
@@ -91,7 +94,9 @@ func (p *Program) Sys(about string, out Register, nr uintptr, args ...any) *Call
 
 // Allow makes errnos of the call no failures.
 func (c *Call) Allow(e ...syscall.Errno) *Call {
-	copy(c.may[:], e)
+	for i, e := range e {
+		c.may[i] = uint16(e)
+	}
 	return c
 }
 
@@ -210,7 +215,7 @@ func (p *Runner) Run(report uintptr) {
 		if e != 0 {
 			allowed := false
 			for k := range c.may {
-				allowed = allowed || c.may[k] == e
+				allowed = allowed || c.may[k] == uint16(e)
 			}
 			if allowed {
 				i += uintptr(c.skip)
