@@ -26,7 +26,7 @@ type life struct {
 
 // bySystemd and byCtl are what the scripts use.
 const common = `D=/run/life/$N; mkdir -p $D; : >$D/log; rm -f $D/fifo $D/x; mkfifo $D/fifo
-await() { line=$(timeout 40 head -n 1 $D/fifo) || line="nothing"; echo "heard $line" >>$D/log; }
+await() { line=; until test -n "$line"; do line=$(timeout 40 head -n 1 $D/fifo) || line="nothing"; done; echo "heard $line" >>$D/log; } # who wrote before may close late
 `
 
 const bySystemd = common + `
