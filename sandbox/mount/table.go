@@ -18,13 +18,16 @@ type Entry struct {
 }
 
 // A Table is the table of the mounts of a namespace, open.
-type Table struct{ file *os.File }
+type Table struct {
+	file *os.File
+	buf  []byte
+}
 
 // OpenTable opens the table of the calling thread's mount namespace, of a /proc that nobody sees where there is none.
 func OpenTable() (*Table, error) {
 	f, err := os.Open("/proc/thread-self/mountinfo")
 	if err == nil {
-		return &Table{f}, nil
+		return &Table{file: f}, nil
 	}
 	proc, e := New("proc", "", nil, 0)
 	if e != nil {
@@ -35,7 +38,7 @@ func OpenTable() (*Table, error) {
 	if e != nil {
 		return nil, err
 	}
-	return &Table{os.NewFile(uintptr(fd), "mountinfo")}, nil
+	return &Table{file: os.NewFile(uintptr(fd), "mountinfo")}, nil
 }
 
 // Close closes the table.
@@ -43,15 +46,12 @@ func (t *Table) Close() error { return t.file.Close() }
 
 // Read reads the table as it is now.
 func (t *Table) Read() ([]Entry, error) {
-	if _, err := t.file.Seek(0, io.SeekStart); err != nil {
-		return nil, err
-	}
-	data, err := io.ReadAll(t.file)
+	data, err := t.text()
 	if err != nil {
 		return nil, err
 	}
 	var l []Entry
-	for line := range strings.Lines(string(data)) {
+	for line := range strings.Lines(data) {
 		f := strings.Fields(line)
 		if len(f) < 7 {
 			continue
@@ -68,6 +68,25 @@ func (t *Table) Read() ([]Entry, error) {
 		l = append(l, e)
 	}
 	return l, nil
+}
+
+// text is all of it. The kernel writes it anew for each read(2), which is why there are to be few.
+func (t *Table) text() (string, error) {
+	if t.buf == nil {
+		t.buf = make([]byte, 16<<10)
+	}
+	for n := 0; ; {
+		if n == len(t.buf) {
+			t.buf = append(t.buf, t.buf...)
+		}
+		more, err := t.file.ReadAt(t.buf[n:], int64(n))
+		if n += more; err == io.EOF {
+			return string(t.buf[:n]), nil
+		}
+		if err != nil {
+			return "", err
+		}
+	}
 }
 
 // Below are, of the mounts of a table, one and those that are mounted on it and on these, in the order of the table.

@@ -45,6 +45,21 @@ func (b *builder) make(m *Mount) error {
 	return errors.ErrUnsupported
 }
 
+// covered tells whether there may be mounts at a path or below it.
+func (b *builder) covered(p string) bool {
+	fd, err := b.root.Handle(p, unix.O_PATH|unix.O_NOFOLLOW)
+	if err != nil {
+		return false
+	}
+	defer unix.Close(fd)
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil || st.Mode&unix.S_IFMT == unix.S_IFDIR {
+		return true
+	}
+	_, top, err := mount.Is(fd)
+	return err != nil || top
+}
+
 // isMount tells whether there is a mount at a path.
 func (b *builder) isMount(p string) bool {
 	fd, err := b.root.Handle(p, unix.O_PATH|unix.O_NOFOLLOW)
@@ -58,6 +73,9 @@ func (b *builder) isMount(p string) bool {
 
 // clear unmounts what is mounted at a path and below it.
 func (b *builder) clear(p string) {
+	if !b.covered(p) {
+		return
+	}
 	l, err := b.below()
 	if err != nil {
 		return
