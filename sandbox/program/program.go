@@ -51,9 +51,9 @@ type Call struct {
 
 	nr   uintptr
 	args [6]uintptr
-	from uint8 // bit i: args[i] is a register, whose value is meant
-	out  int8  // the register for the result, none if negative
-	skip uint8 // calls to pass over when this one failed in a way that is allowed
+	from uint8     // bit i: args[i] is a register, whose value is meant
+	out  int8      // the register for the result, none if negative
+	skip uint8     // calls to pass over when this one failed in a way that is allowed
 	may  [4]uint16 // errnos
 }
 
