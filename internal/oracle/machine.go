@@ -59,7 +59,7 @@ ln -s ../shell.service "$root/etc/systemd/system/multi-user.target.wants"
 chroot "$root" passwd -qd root
 unset CTL TREE FILES SHELL_UNIT
 rm -f "$root/etc/machine-id"
-exec "$NSPAWN" --keep-unit --register=no --private-network --notify-ready=yes -q -b -D "$root" -M "$NAME" --hostname=vm
+exec "$NSPAWN" --keep-unit --register=no --private-network --notify-ready=yes -q -b -D "$root" -M "$NAME" --hostname=vm $OPTIONS
 `
 
 // Boot boots a machine, whose files are those of Tree and what is below the directory
@@ -89,8 +89,8 @@ func BootTree(t testing.TB, tree, files string) *Machine {
 	return m
 }
 
-// Start is BootTree outside of a test: End is to be called.
-func Start(tree, files string) (_ *Machine, err error) {
+// Start is BootTree outside of a test, with options of systemd-nspawn(1) besides: End is to be called.
+func Start(tree, files string, options ...string) (_ *Machine, err error) {
 	bin, err := Ctl()
 	if err != nil {
 		return nil, err
@@ -121,7 +121,7 @@ func Start(tree, files string) (_ *Machine, err error) {
 	if err := os.Symlink(bin, nspawn); err != nil {
 		return nil, err
 	}
-	m.env = append(os.Environ(), "NSPAWN="+nspawn, "MEMORY="+dir+"/memory", "TREE="+tree, "FILES="+files, "CTL="+bin, "NAME="+m.Name,
+	m.env = append(os.Environ(), "NSPAWN="+nspawn, "MEMORY="+dir+"/memory", "TREE="+tree, "FILES="+files, "CTL="+bin, "NAME="+m.Name, "OPTIONS="+strings.Join(options, " "),
 		"NOTIFY_SOCKET="+dir+"/notify", "SHELL_UNIT="+shellUnit)
 	return m, m.boot()
 }

@@ -22,7 +22,7 @@ var shared = sync.OnceValues(func() (*oracle.Machine, error) {
 	if err != nil {
 		return nil, err
 	}
-	m, err := oracle.Start(tree, "")
+	m, err := oracle.Start(tree, "", "--capability=CAP_BPF")
 	if err == nil {
 		oracle.AtEnd(m.End)
 	}

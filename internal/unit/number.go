@@ -126,3 +126,23 @@ func Integer(s string) (int64, bool) {
 	n, err := strconv.ParseInt(s, 0, 64)
 	return n, err == nil && !strings.Contains(s, "_")
 }
+
+// Hundredths reads a number with "%", "‰" or "‱", in hundredths of a percent.
+func Hundredths(s string) (uint64, bool) {
+	for _, sign := range [...]struct {
+		text   string
+		places int
+	}{{"%", 2}, {"‰", 1}, {"‱", 0}} {
+		digits, ok := strings.CutSuffix(s, sign.text)
+		if !ok {
+			continue
+		}
+		whole, part, dotted := strings.Cut(digits, ".")
+		if len(part) > sign.places || whole == "" || dotted && part == "" {
+			return 0, false
+		}
+		n, err := Signed(strings.TrimLeft(whole+part+"00"[len(part):sign.places], "0"), 32)
+		return uint64(n), err == nil && n >= 0 || strings.Trim(whole+part, "0") == ""
+	}
+	return 0, false
+}

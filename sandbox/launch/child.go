@@ -8,7 +8,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"ctl/sandbox/namespace"
 	"ctl/sandbox/program"
 )
 
@@ -47,7 +46,10 @@ func (b *child) raiseAll() error {
 		b.passed = append(b.passed, high)
 	}
 	b.procFD = int(b.proc.Fd())
-	for _, fd := range [...]*int{&b.report, &b.socket, &b.procFD} {
+	for _, fd := range [...]*int{&b.report, &b.socket, &b.procFD, &b.group, &b.subgroup} {
+		if *fd < 0 {
+			continue
+		}
 		high, err := b.raise(*fd)
 		if err != nil {
 			return err
@@ -86,20 +88,13 @@ func (b *child) failure(f program.Failure) error {
 }
 
 // prepare makes the program.
-func (b *child) prepare(parent int, pids bool) {
+func (b *child) prepare(parent int) {
 	b.do(execute, unix.SYS_CLOSE, parent) // so that its end is noticed
-	if pids {
-		b.clone = unix.CLONE_NEWPID
-		var options []string
-		if p := namespace.New(b.mountRequest()); p != nil {
-			for i := range p.Mounts {
-				if p.Mounts[i].Kind == namespace.Proc {
-					options = p.Mounts[i].Options
-				}
-			}
-		}
-		b.procOf(options)
+	b.join(b.group)
+	if b.firstOfPIDs() || b.ownCgroups() {
+		b.ownMounts()
 	}
+	b.join(b.subgroup)
 	if b.std.terminal != ownTerminal {
 		b.do(setsid, unix.SYS_SETSID)
 	}

@@ -102,6 +102,9 @@ func at(s step, err error) error {
 	return &Error{Status: firstStatus + int(s), Step: stepNames[s], Err: err}
 }
 
+// NoCgroup is the failure to give a command its cgroup.
+func NoCgroup(err error) error { return at(cgroup, err) }
+
 // detailed is at with words of its own.
 func detailed(s step, err error, detail string) error {
 	return &Error{Status: firstStatus + int(s), Step: stepNames[s], Err: err, Detail: detail}

@@ -108,7 +108,7 @@ func (c *command) enter() error {
 		}
 	}
 	s := c.s
-	if s.ProtectControlGroups == "private" || s.ProtectControlGroups == "strict" {
+	if c.cgroupNamespace() && !c.ownCgroups() {
 		if err := unix.Unshare(unix.CLONE_NEWCGROUP); err != nil {
 			if !denied(err) {
 				return at(namespaces, err)
@@ -192,14 +192,67 @@ func (r *Room) writeProc(name, text string) error {
 	return err
 }
 
-// procOf has the child, which is the first process of a PID namespace, mount the /proc of that; then it follows into the mount
-// namespace, which can only be made with it.
-func (b *child) procOf(options []string) {
-	const place = 90 // where the parent looks for it
+// firstOfPIDs tells whether the command is the first process of a PID namespace.
+func (c *command) firstOfPIDs() bool { return c.s.PrivatePIDs && c.sandbox && !c.q.Control }
+
+// cgroupNamespace tells whether the command has a cgroup namespace.
+func (c *command) cgroupNamespace() bool {
+	return c.sandbox && (c.s.ProtectControlGroups == "private" || c.s.ProtectControlGroups == "strict")
+}
+
+// ownCgroups tells whether it makes that itself, in the cgroup where it is started, which becomes the topmost there is.
+func (c *command) ownCgroups() bool { return c.cgroupNamespace() && c.q.Cgroup != "" }
+
+// Where the parent looks for mounts that the child has made.
+const (
+	procPlace = 90 + iota
+	cgroupPlace
+)
+
+// ownMounts has the child mount what is of its own PID and cgroup namespaces; then it follows into the mount namespace, which can only be
+// made with these.
+func (b *child) ownMounts() {
+	pids, groups := b.firstOfPIDs(), b.ownCgroups()
+	if pids {
+		b.clone = unix.CLONE_NEWPID
+		var options []string
+		if p := namespace.New(b.mountRequest()); p != nil {
+			for i := range p.Mounts {
+				if p.Mounts[i].Kind == namespace.Proc {
+					options = p.Mounts[i].Options
+				}
+			}
+		}
+		b.mount("proc", options, procPlace)
+	}
+	if groups {
+		b.do(namespaces, unix.SYS_UNSHARE, unix.CLONE_NEWCGROUP)
+		b.mount("cgroup2", nil, cgroupPlace)
+	}
+	b.ask(namespaces, func(pid int) error {
+		var h namespace.Hooks
+		if pids {
+			h.Proc = func([]string) (int, error) { return b.fetch(pid, procPlace) }
+		}
+		if groups {
+			h.Cgroup = func() (int, error) { return b.fetch(pid, cgroupPlace) }
+		}
+		return b.mounts(h)
+	})
+	mounts := b.Reg()
+	name := fmt.Sprintf("%d/task/%d/ns/mnt", os.Getpid(), unix.Gettid())
+	b.Sys(stepNames[namespaces], mounts, unix.SYS_OPENAT, b.procFD, name, unix.O_RDONLY|unix.O_CLOEXEC)
+	b.do(namespaces, unix.SYS_SETNS, mounts, unix.CLONE_NEWNS)
+	b.do(namespaces, unix.SYS_CLOSE_RANGE, procPlace, cgroupPlace, 0)
+	b.Close(mounts)
+}
+
+// mount has the child make a mount that is nowhere yet, at a descriptor.
+func (b *child) mount(kind string, options []string, place int) {
 	fs, fd := b.Reg(), b.Reg()
 	about := stepNames[namespaces]
-	b.Sys(about, fs, unix.SYS_FSOPEN, "proc", unix.FSOPEN_CLOEXEC)
-	b.do(namespaces, unix.SYS_FSCONFIG, fs, unix.FSCONFIG_SET_STRING, "source", "proc", 0)
+	b.Sys(about, fs, unix.SYS_FSOPEN, kind, unix.FSOPEN_CLOEXEC)
+	b.do(namespaces, unix.SYS_FSCONFIG, fs, unix.FSCONFIG_SET_STRING, "source", kind, 0)
 	for _, o := range options {
 		name, value, _ := strings.Cut(o, "=")
 		b.do(namespaces, unix.SYS_FSCONFIG, fs, unix.FSCONFIG_SET_STRING, name, value, 0)
@@ -207,27 +260,20 @@ func (b *child) procOf(options []string) {
 	b.do(namespaces, unix.SYS_FSCONFIG, fs, unix.FSCONFIG_CMD_CREATE, nil, nil, 0)
 	b.Sys(about, fd, unix.SYS_FSMOUNT, fs, unix.FSMOUNT_CLOEXEC, unix.MOUNT_ATTR_NOSUID|unix.MOUNT_ATTR_NODEV|unix.MOUNT_ATTR_NOEXEC)
 	b.do(namespaces, unix.SYS_DUP3, fd, place, unix.O_CLOEXEC)
-	b.ask(namespaces, func(pid int) error {
-		pidfd, err := unix.PidfdOpen(pid, 0)
-		if err != nil {
-			return err
-		}
-		defer unix.Close(pidfd)
-		own, err := unix.PidfdGetfd(pidfd, place, 0)
-		if errors.Is(err, unix.EPERM) || errors.Is(err, unix.ENOSYS) { // systemd-nspawn's containers may not, nor may kernels before 5.6
-			own, err = unix.Openat(int(b.proc.Fd()), fmt.Sprintf("%d/fd/%d", pid, place), unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
-		}
-		if err != nil {
-			return err
-		}
-		return b.mounts(namespace.Hooks{Proc: func([]string) (int, error) { return own, nil }})
-	})
-	mounts := b.Reg()
-	name := fmt.Sprintf("%d/task/%d/ns/mnt", os.Getpid(), unix.Gettid())
-	b.Sys(about, mounts, unix.SYS_OPENAT, b.procFD, name, unix.O_RDONLY|unix.O_CLOEXEC)
-	b.do(namespaces, unix.SYS_SETNS, mounts, unix.CLONE_NEWNS)
-	b.do(namespaces, unix.SYS_CLOSE, place)
-	b.Close(mounts)
 	b.Close(fd)
 	b.Close(fs)
+}
+
+// fetch takes over a mount of the child's.
+func (b *child) fetch(pid, place int) (int, error) {
+	pidfd, err := unix.PidfdOpen(pid, 0)
+	if err != nil {
+		return -1, err
+	}
+	defer unix.Close(pidfd)
+	fd, err := unix.PidfdGetfd(pidfd, place, 0)
+	if errors.Is(err, unix.EPERM) || errors.Is(err, unix.ENOSYS) { // systemd-nspawn's containers may not, nor may kernels before 5.6
+		return unix.Openat(int(b.proc.Fd()), fmt.Sprintf("%d/fd/%d", pid, place), unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	}
+	return fd, err
 }

@@ -33,15 +33,19 @@ type command struct {
 	shell   string   // of "|"
 	plan    *namespace.Plan
 	chroots bool // the root directory is entered by the child
+
+	group, subgroup int // the directories of its cgroups, -1 for none
 }
 
 // Start starts a command. Its error is an *Error: what would have been the exit status of the process.
 func (r *Room) Start(q Request) (p *Process, err error) {
 	c := newCommand(r, q)
-	err = r.thread(func() (err error) {
-		p, err = c.start()
-		return err
-	})
+	if err = c.openGroups(); err == nil {
+		err = r.thread(func() (err error) {
+			p, err = c.start()
+			return err
+		})
+	}
 	c.std.close()
 	if err != nil {
 		err = at(execute, err)
@@ -55,7 +59,7 @@ func (r *Room) Start(q Request) (p *Process, err error) {
 
 func newCommand(r *Room, q Request) *command {
 	f := q.Command.Flags
-	c := &command{Room: r, q: q}
+	c := &command{Room: r, q: q, group: -1, subgroup: -1}
 	c.sandbox = f&service.FullyPrivileged == 0 && !q.NoPermissions
 	c.drops = c.sandbox && f&service.NoSetUID == 0
 	if !q.NoRoot && r.s.RootDirectory != "/" { // with "+", too
@@ -84,13 +88,13 @@ func (c *command) start() (*Process, error) {
 	if err := c.enter(); err != nil {
 		return nil, err
 	}
-	if c.s.PrivatePIDs && c.sandbox && !c.q.Control {
-		return c.fork(true)
+	if c.firstOfPIDs() || c.ownCgroups() { // what the child has of its own is mounted before the rest
+		return c.fork()
 	}
 	if err := c.mounts(namespace.Hooks{}); err != nil {
 		return nil, err
 	}
-	return c.fork(false)
+	return c.fork()
 }
 
 // mounts moves the thread into the service's mount namespace, if it takes one.
@@ -189,9 +193,9 @@ func (c *command) find() {
 	}
 }
 
-// fork starts the child and waits until it has executed the command. With a PID namespace of its own it is forked before its mount
-// namespace is made.
-func (c *command) fork(pids bool) (*Process, error) {
+// fork starts the child and waits until it has executed the command. With a PID namespace of its own, or one of the cgroup that it is
+// started in, it is forked before its mount namespace is made.
+func (c *command) fork() (*Process, error) {
 	var report [2]int
 	if err := unix.Pipe2(report[:], unix.O_CLOEXEC); err != nil {
 		return nil, err
@@ -212,7 +216,7 @@ func (c *command) fork(pids bool) (*Process, error) {
 	if err != nil {
 		return nil, at(fds, err)
 	}
-	b.prepare(pair[0], pids)
+	b.prepare(pair[0])
 	var pidfd int32
 	pid, e := b.Start(program.FindHeap(), unix.CLONE_PIDFD|b.clone, uintptr(b.report), &pidfd)
 	b.lower()

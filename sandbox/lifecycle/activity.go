@@ -10,6 +10,7 @@ import (
 
 	"ctl/internal/clock"
 	"ctl/internal/term"
+	"ctl/sandbox/cgroup"
 	"ctl/sandbox/launch"
 	"ctl/sandbox/service"
 )
@@ -39,7 +40,8 @@ type activity struct {
 	patience time.Duration
 	runtime  *timer // RuntimeMaxSec=
 
-	group     *group
+	group     *cgroup.Group
+	oomKills  uint64 // in it
 	name      *busName
 	ended     syscall.WaitStatus // of the main process
 	hasEnded  bool

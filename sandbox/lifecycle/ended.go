@@ -3,6 +3,8 @@ package lifecycle
 import (
 	"syscall"
 
+	"golang.org/x/sys/unix"
+
 	"ctl/internal/term"
 	"ctl/sandbox/service"
 )
@@ -15,6 +17,9 @@ func (a *activity) mainEnded(s syscall.WaitStatus) {
 	f := resultOf(s, a.s.Type != service.Oneshot, &a.s.SuccessExit)
 	if len(a.mains) > 0 && a.mains[0].Flags&service.IgnoreFailure != 0 {
 		f = success
+	}
+	if f == bySignal && s.Signal() == unix.SIGKILL && a.s.OOMPolicy != "continue" && a.outOfMemory() {
+		f = oomKill
 	}
 	a.tell("Main process", s, f)
 	if len(a.mains) > 1 && f == success {

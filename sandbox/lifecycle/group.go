@@ -1,95 +1,83 @@
 package lifecycle
 
 import (
-	"errors"
-	"io/fs"
-	"os"
-	"path/filepath"
-	"strconv"
-	"strings"
-
-	"golang.org/x/sys/unix"
+	"ctl/internal/term"
+	"ctl/sandbox/cgroup"
+	"ctl/sandbox/launch"
 )
 
-// A group is a cgroup of a service's own, which tells its processes from those of other services. It limits nothing.
-type group struct{ path, parent string }
+// cgroups is where groups for services can be made, nil where they cannot.
+func (r *run) cgroups() *cgroup.Home {
+	if !r.looked {
+		r.home, r.looked = cgroup.Find(), true
+	}
+	return r.home
+}
 
-// newGroup makes a group below our own cgroup, nil where that cannot be done.
-func newGroup(name string) *group {
-	data, err := os.ReadFile("/proc/self/cgroup")
-	if err != nil {
+// openGroup gives the service a cgroup of its own, where its settings ask for one, or where there may be several services, whose processes it
+// tells apart. What of the settings cannot be had here was said, and judged, when the unit was loaded.
+func (a *activity) openGroup() error {
+	limits := a.s.Limits()
+	private := a.s.ProtectControlGroups == "private" || a.s.ProtectControlGroups == "strict" // the topmost that it sees
+	if a.group != nil || !a.r.shared && !private && len(limits) == 0 && a.s.Delegate == nil {
 		return nil
 	}
-	for line := range strings.Lines(string(data)) {
-		own, ok := strings.CutPrefix(strings.TrimSpace(line), "0::")
-		if !ok || strings.HasPrefix(own, "/..") { // which we cannot see
-			continue
+	home := a.r.cgroups()
+	if a.group = home.New(a.s.Name); a.group == nil {
+		return nil
+	}
+	var here cgroup.Limits
+	for _, l := range limits {
+		if c := cgroup.Controller(l[0]); c != "" && home.Has(c) {
+			here = append(here, l)
 		}
-		for _, top := range [...]string{"/sys/fs/cgroup", "/sys/fs/cgroup/unified"} {
-			var st unix.Statfs_t
-			if unix.Statfs(top, &st) != nil || st.Type != unix.CGROUP2_SUPER_MAGIC {
-				continue
-			}
-			g := &group{parent: filepath.Join(top, own)}
-			g.path = filepath.Join(g.parent, "run-"+decimal(os.Getpid())+"-"+name)
-			if os.Mkdir(g.path, 0o755) == nil {
-				return g
-			}
-		}
+	}
+	if err := home.Give(append(here.Controllers(), a.delegated()...)); err != nil {
+		a.say(term.Warning, "The controllers of its cgroup cannot be had: "+reason(err))
+	}
+	for _, err := range a.group.Limit(here) {
+		a.say(term.Warning, err.Error())
+	}
+	devices, some := limits.Devices()
+	if len(limits) == 0 || !cgroup.Decides() {
+		return nil
+	}
+	err := a.group.RestrictNetwork(limits)
+	if err == nil && some {
+		err = a.group.RestrictDevices(devices)
+	}
+	if err != nil {
+		return launch.NoCgroup(err)
 	}
 	return nil
 }
 
-// within calls f while we are in the group, so that who is started by it is in it from the first moment on.
-func (g *group) within(f func()) {
-	if g == nil || move(g.path) != nil {
-		f()
-		return
+// delegated are the controllers of Delegate= that can be had.
+func (a *activity) delegated() (l []string) {
+	for _, c := range a.s.Delegate {
+		if a.r.cgroups().Has(c) {
+			l = append(l, c)
+		}
 	}
-	f()
-	_ = move(g.parent)
+	return l
 }
 
-func move(group string) error {
-	return os.WriteFile(group+"/cgroup.procs", []byte("0"), 0)
-}
-
-// processes are those in the group and in groups that they have made.
-func (g *group) processes() []int {
-	var pids []int
-	_ = filepath.WalkDir(g.path, func(p string, d fs.DirEntry, err error) error {
-		if err != nil || !d.IsDir() {
-			return nil
+// members are the processes in the group that live.
+func (a *activity) members() (pids []int) {
+	for _, pid := range a.group.PIDs() {
+		if r, ok := lookAt(pid); ok && !r.zombie {
+			pids = append(pids, pid)
 		}
-		data, err := os.ReadFile(p + "/cgroup.procs")
-		if errors.Is(err, unix.EOPNOTSUPP) { // threaded
-			return nil
-		}
-		for f := range strings.FieldsSeq(string(data)) {
-			if pid, err := strconv.Atoi(f); err == nil && pid > 0 {
-				if r, ok := lookAt(pid); ok && !r.zombie {
-					pids = append(pids, pid)
-				}
-			}
-		}
-		return nil
-	})
+	}
 	return pids
 }
 
-// remove removes the group when nobody is in it any more.
-func (g *group) remove() {
-	if g == nil {
-		return
+// outOfMemory tells whether the kernel has killed a process of the service for lack of memory since it was asked last.
+func (a *activity) outOfMemory() bool {
+	if a.group == nil {
+		return false
 	}
-	var dirs []string
-	_ = filepath.WalkDir(g.path, func(p string, d fs.DirEntry, err error) error {
-		if err == nil && d.IsDir() {
-			dirs = append(dirs, p)
-		}
-		return nil
-	})
-	for i := len(dirs) - 1; i >= 0; i-- {
-		_ = unix.Rmdir(dirs[i])
-	}
+	before := a.oomKills
+	a.oomKills = a.group.OOMKills()
+	return a.oomKills > before
 }

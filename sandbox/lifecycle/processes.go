@@ -21,7 +21,7 @@ func (r *run) joined(a *activity, pid int) { r.owners[pid] = a }
 // descendants, of whom those whose parent has ended are ours, whose sessions tell whose they were.
 func (r *run) processes(a *activity) []int {
 	if a.group != nil {
-		return a.group.processes()
+		return a.members()
 	}
 	l := descendants(r.pid)
 	of := make(map[int]relative, len(l))

@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"ctl/internal/term"
+	"ctl/sandbox/cgroup"
 )
 
 // A run is one Run.
@@ -23,6 +24,8 @@ type run struct {
 	ending     bool
 	asked      int // how often the end was asked for
 	main       []*member
+	home       *cgroup.Home
+	looked     bool // for it
 	shared     bool // there are, or may be, several services at a time
 }
 
@@ -138,12 +141,13 @@ func (r *run) abandon() {
 			}
 			m.a.closeRoom(false)
 			m.a.closeNotify()
-			m.a.group.remove()
+			m.a.group.Remove()
 		}
 		if m.s != nil {
 			m.s.close()
 		}
 	}
+	r.home.Close()
 	r.reap()
 }
 

@@ -373,7 +373,7 @@ func written(a netip.AddrPort) string { return a.Addr().String() + ":" + strconv
 // remove forgets the service of a connection.
 func (r *run) remove(m *member) {
 	m.a.closeNotify()
-	m.a.group.remove()
+	m.a.group.Remove()
 	r.members = slices.DeleteFunc(r.members, func(o *member) bool { return o == m })
 	r.activities = slices.DeleteFunc(r.activities, func(o *activity) bool { return o == m.a })
 }

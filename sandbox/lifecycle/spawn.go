@@ -49,12 +49,17 @@ func (a *activity) spawn(c service.Command, main bool) (*launch.Process, error) 
 		a.pass(&q)
 		q.Watchdog = a.s.Watchdog
 	}
-	if a.r.shared && a.group == nil {
-		a.group = newGroup(a.s.Name)
+	if err := a.openGroup(); err != nil {
+		return nil, err
 	}
-	var p *launch.Process
-	var err error
-	a.group.within(func() { p, err = a.room.Start(q) })
+	if a.group != nil {
+		q.Cgroup = a.group.Path
+		if a.s.Delegate != nil {
+			q.Delegate = true
+			q.Subgroup, _ = a.s.Resources.Last("DelegateSubgroup")
+		}
+	}
+	p, err := a.room.Start(q)
 	if err != nil {
 		return nil, err
 	}

@@ -67,6 +67,7 @@ const (
 	timedOut      result = "timeout"
 	exitCode      result = "exit-code"
 	bySignal      result = "signal"
+	oomKill       result = "oom-kill"
 	coreDump      result = "core-dump"
 	watchdog      result = "watchdog"
 	startLimitHit result = "start-limit-hit"

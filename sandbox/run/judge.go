@@ -6,12 +6,13 @@ import (
 	"strings"
 
 	"ctl/internal/term"
+	"ctl/sandbox/cgroup"
 	"ctl/sandbox/service"
 )
 
 // judge says what there is to say of a unit's files, and refuses what may not be started as it is.
 func (c *Call) judge(u *service.Unit, e *service.Exec) error {
-	u.Notices = slices.DeleteFunc(u.Notices, func(n service.Notice) bool { return needless(n.Setting, e) })
+	u.Notices = slices.DeleteFunc(u.Notices, func(n service.Notice) bool { return c.needless(n.Setting, e) })
 	c.notices(u.Notices)
 	if u.RefuseManualStart && slices.Contains(c.names, u.Name) {
 		return c.notStarted(u.Name, "Operation refused, unit "+u.Name+
@@ -36,7 +37,10 @@ func (c *Call) judge(u *service.Unit, e *service.Exec) error {
 }
 
 // needless tells whether a setting that is not applied makes no difference: what it forbids is out of reach by other settings, or of the host.
-func needless(setting string, e *service.Exec) bool {
+func (c *Call) needless(setting string, e *service.Exec) bool {
+	if c.enforced(setting) {
+		return true
+	}
 	switch setting {
 	case "DeviceAllow", "DevicePolicy":
 		return e.PrivateDevices
@@ -51,6 +55,25 @@ func needless(setting string, e *service.Exec) bool {
 		return !present("/sys/fs/smackfs/load2")
 	}
 	return false
+}
+
+// enforced tells whether a setting of the cgroup can be had here.
+func (c *Call) enforced(setting string) bool {
+	switch controller := cgroup.Controller(setting); {
+	case controller != "":
+		return c.cgroups().Has(controller)
+	case setting == "Delegate", setting == "DelegateSubgroup":
+		return c.cgroups() != nil
+	}
+	return cgroup.Counts(setting) && c.cgroups() != nil && cgroup.Decides()
+}
+
+// cgroups is where services will have cgroups of their own, nil for nowhere.
+func (c *Call) cgroups() *cgroup.Home {
+	if !c.looked {
+		c.home, c.looked = cgroup.Find(), true
+	}
+	return c.home
 }
 
 func present(path string) bool {

@@ -16,6 +16,7 @@ import (
 	"ctl/internal/term"
 	"ctl/internal/tree"
 	"ctl/internal/unit"
+	"ctl/sandbox/cgroup"
 	"ctl/sandbox/service"
 )
 
@@ -30,6 +31,9 @@ type Call struct {
 	tree  *tree.Tree
 	index *enable.Index
 	names []string // of the units, or paths
+
+	home   *cgroup.Home
+	looked bool // for it
 }
 
 // settings are what options say.

@@ -149,36 +149,16 @@ func (l *line) weight(idle bool) {
 }
 
 func (l *line) cpuQuota() {
-	if n, ok := hundredths(l.value); l.value != "" && (!ok || n == 0) {
+	if n, ok := unit.Hundredths(l.value); l.value != "" && (!ok || n == 0) {
 		l.warn("Invalid CPU quota '" + l.value + "', ignoring.")
 		return
 	}
 	l.keep()
 }
 
-// hundredths reads a number with "%", "‰" or "‱", in hundredths of a percent.
-func hundredths(s string) (uint64, bool) {
-	for _, sign := range [...]struct {
-		text   string
-		places int
-	}{{"%", 2}, {"‰", 1}, {"‱", 0}} {
-		digits, ok := strings.CutSuffix(s, sign.text)
-		if !ok {
-			continue
-		}
-		whole, part, dotted := strings.Cut(digits, ".")
-		if len(part) > sign.places || whole == "" || dotted && part == "" {
-			return 0, false
-		}
-		n, err := unit.Signed(strings.TrimLeft(whole+part+"00"[len(part):sign.places], "0"), 32)
-		return uint64(n), err == nil && n >= 0 || strings.Trim(whole+part, "0") == ""
-	}
-	return 0, false
-}
-
 // share is hundredths of at most all.
 func share(s string) bool {
-	n, ok := hundredths(s)
+	n, ok := unit.Hundredths(s)
 	return ok && n <= 10000
 }
 

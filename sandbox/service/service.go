@@ -4,9 +4,12 @@
 package service
 
 import (
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"ctl/sandbox/cgroup"
 )
 
 // A Unit is what all kinds of units have, systemd.unit(5).
@@ -204,6 +207,24 @@ type Resources struct {
 	Slice    string
 	Delegate []string // controllers; nil: not delegated
 	Cgroup   [][2]string
+}
+
+// Last is what is said of a setting that has one value.
+func (r *Resources) Last(setting string) (string, bool) { return cgroup.Limits(r.Cgroup).Last(setting) }
+
+// Limits are what the cgroup of a service is to be given, with what follows from other settings.
+func (s *Service) Limits() cgroup.Limits {
+	l := cgroup.Limits(slices.DeleteFunc(slices.Clone(s.Cgroup), func(s [2]string) bool { return !cgroup.Counts(s[0]) }))
+	if s.OOMPolicy == "kill" {
+		l = append(l, [2]string{"OOMPolicy", s.OOMPolicy})
+	}
+	if policy, _ := l.Last("DevicePolicy"); s.PrivateDevices && (policy == "" || policy == "auto") {
+		l = append(l, [2]string{"DevicePolicy", "closed"})
+	}
+	if _, some := l.Devices(); some && s.ProtectClock {
+		l = append(l, [2]string{"DeviceAllow", "char-rtc r"})
+	}
+	return l
 }
 
 // A Socket is a socket unit, systemd.socket(5).

@@ -158,6 +158,19 @@ func attempts() []attempt {
 		{"open /proc/kmsg", func() error { _, err := unix.Open("/proc/kmsg", unix.O_RDONLY|unix.O_NONBLOCK, 0); return err }},
 		{"open /sys/power/state", func() error { _, err := unix.Open("/sys/power/state", unix.O_WRONLY, 0); return err }},
 		{"open /sys/fs/cgroup/cgroup.procs", func() error { _, err := unix.Open("/sys/fs/cgroup/cgroup.procs", unix.O_WRONLY, 0); return err }},
+		{"send to 127.0.0.1", func() error { return sendTo(unix.AF_INET, &unix.SockaddrInet4{Port: 9, Addr: [4]byte{127, 0, 0, 1}}) }},
+		{"send to 127.0.0.9", func() error { return sendTo(unix.AF_INET, &unix.SockaddrInet4{Port: 9, Addr: [4]byte{127, 0, 0, 9}}) }},
+		{"send to ::1", func() error { return sendTo(unix.AF_INET6, &unix.SockaddrInet6{Port: 9, Addr: [16]byte{15: 1}}) }},
+		{"make a cgroup", func() error {
+			data, err := os.ReadFile("/proc/self/cgroup")
+			_, own, ok := strings.Cut(string(data), "0::")
+			if err != nil || !ok {
+				return err
+			}
+			dir := "/sys/fs/cgroup" + strings.TrimSpace(own) + "/probe"
+			defer os.Remove(dir)
+			return unix.Mkdir(dir, 0o755)
+		}},
 		{"open O_SYNC", func() error { return openSync(unix.O_SYNC) }},
 		{"open O_DSYNC", func() error { return openSync(unix.O_DSYNC) }},
 		{"fsync 0", func() error { return unix.Fsync(0) }},
@@ -222,6 +235,14 @@ func attempts() []attempt {
 	}
 	slices.SortFunc(l, func(a, b attempt) int { return strings.Compare(a.name, b.name) })
 	return l
+}
+
+func sendTo(family int, sa unix.Sockaddr) error {
+	s, err := unix.Socket(family, unix.SOCK_DGRAM, 0)
+	if err != nil {
+		return err
+	}
+	return unix.Sendto(s, []byte("x"), 0, sa)
 }
 
 func openSync(flag int) error {

@@ -1,0 +1,210 @@
+// Package cgroup makes cgroups of the unified hierarchy, cgroups(7), for services, and sets in them what systemd.resource-control(5) has settings
+// for: limits, where the controller is at hand, and programs that decide which devices may be used and which addresses talked to.
+package cgroup
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// A Home is the cgroup that we were started in, below which groups can be made.
+type Home struct {
+	path string
+	leaf string // where we are while it has controllers for its children, "" for in it
+	own  []string
+}
+
+// Find finds the Home; nil where no groups can be made: there is no unified hierarchy, or it is not ours to write.
+func Find() *Home {
+	data, err := os.ReadFile("/proc/self/cgroup")
+	if err != nil {
+		return nil
+	}
+	for line := range strings.Lines(string(data)) {
+		own, ok := strings.CutPrefix(strings.TrimSpace(line), "0::")
+		if !ok || strings.HasPrefix(own, "/..") { // which we cannot see
+			continue
+		}
+		for _, top := range [...]string{"/sys/fs/cgroup", "/sys/fs/cgroup/unified"} {
+			var st unix.Statfs_t
+			if unix.Statfs(top, &st) != nil || st.Type != unix.CGROUP2_SUPER_MAGIC {
+				continue
+			}
+			if h := filepath.Join(top, own); unix.Access(h, unix.W_OK) == nil {
+				return &Home{path: h}
+			}
+		}
+	}
+	return nil
+}
+
+func (h *Home) words(file string) []string {
+	data, _ := os.ReadFile(h.path + "/" + file)
+	return strings.Fields(string(data))
+}
+
+// Has tells whether groups can have a controller: it is given on already, or can be, for nobody else is in our cgroup. In one with
+// processes no controllers can be given to the groups below, but in the topmost of all, cgroups(7) "no internal processes".
+func (h *Home) Has(controller string) bool {
+	if h == nil {
+		return false
+	}
+	if slices.Contains(h.words("cgroup.subtree_control"), controller) {
+		return true
+	}
+	if !slices.Contains(h.words("cgroup.controllers"), controller) || unix.Access(h.path+"/cgroup.subtree_control", unix.W_OK) != nil {
+		return false
+	}
+	if _, err := os.Stat(h.path + "/cgroup.type"); errors.Is(err, fs.ErrNotExist) { // which only the topmost lacks
+		return true
+	}
+	procs := h.words("cgroup.procs")
+	return h.leaf != "" || len(procs) == 0 || len(procs) == 1 && procs[0] == strconv.Itoa(os.Getpid())
+}
+
+// Give gives controllers to the groups below. We leave our cgroup for one below it, if need be.
+func (h *Home) Give(controllers []string) error {
+	for _, c := range controllers {
+		if slices.Contains(h.words("cgroup.subtree_control"), c) {
+			continue
+		}
+		on := func() error { return write(h.path, "cgroup.subtree_control", "+"+c) }
+		err := on()
+		if errors.Is(err, unix.EBUSY) && h.leaf == "" {
+			leaf := h.path + "/run-" + strconv.Itoa(os.Getpid())
+			if err = os.Mkdir(leaf, 0o755); err != nil {
+				return err
+			}
+			h.leaf = leaf
+			if err = write(leaf, "cgroup.procs", "0"); err == nil {
+				err = on()
+			}
+		}
+		if err != nil {
+			return err
+		}
+		h.own = append(h.own, c)
+	}
+	return nil
+}
+
+// Close leaves our cgroup as it was found.
+func (h *Home) Close() {
+	if h == nil {
+		return
+	}
+	for _, c := range h.own {
+		_ = write(h.path, "cgroup.subtree_control", "-"+c)
+	}
+	if h.leaf != "" && write(h.path, "cgroup.procs", "0") == nil {
+		_ = unix.Rmdir(h.leaf)
+	}
+	h.own, h.leaf = nil, ""
+}
+
+// A Group is a cgroup of a service's own.
+type Group struct{ Path string }
+
+// New makes a group, nil where that cannot be done.
+func (h *Home) New(name string) *Group {
+	if h == nil {
+		return nil
+	}
+	g := &Group{filepath.Join(h.path, "run-"+strconv.Itoa(os.Getpid())+"-"+name)}
+	if err := os.Mkdir(g.Path, 0o755); err != nil {
+		return nil
+	}
+	return g
+}
+
+// write writes a file of a cgroup, which has to be there.
+func write(dir, file, text string) error {
+	f, err := os.OpenFile(dir+"/"+file, os.O_WRONLY|os.O_TRUNC, 0)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(text)
+	return errors.Join(err, f.Close())
+}
+
+// PIDs are the processes in the group and in groups that they have made.
+func (g *Group) PIDs() []int {
+	var pids []int
+	for _, dir := range g.all() {
+		data, err := os.ReadFile(dir + "/cgroup.procs")
+		if err != nil { // of a threaded one, EOPNOTSUPP: the one above tells
+			continue
+		}
+		for f := range strings.FieldsSeq(string(data)) {
+			if pid, err := strconv.Atoi(f); err == nil && pid > 0 {
+				pids = append(pids, pid)
+			}
+		}
+	}
+	return pids
+}
+
+// all are the directories of the group and of groups below, those above first.
+func (g *Group) all() (dirs []string) {
+	_ = filepath.WalkDir(g.Path, func(p string, d fs.DirEntry, err error) error {
+		if err == nil && d.IsDir() {
+			dirs = append(dirs, p)
+		}
+		return nil
+	})
+	return dirs
+}
+
+// Kill kills all processes in the group at once, those that are just forked among them, Linux 5.14.
+func (g *Group) Kill() error { return write(g.Path, "cgroup.kill", "1") }
+
+// OOMKills is how many processes of the group the kernel has killed for lack of memory.
+func (g *Group) OOMKills() uint64 {
+	data, _ := os.ReadFile(g.Path + "/memory.events")
+	for line := range strings.Lines(string(data)) {
+		if n, ok := strings.CutPrefix(strings.TrimSpace(line), "oom_kill "); ok {
+			kills, _ := strconv.ParseUint(n, 10, 64)
+			return kills
+		}
+	}
+	return 0
+}
+
+// Delegate gives the group to a user, who may make groups in it: what https://systemd.io/CGROUP_DELEGATION lists. With a name, one of that
+// name is made in it, for processes to be in.
+func (g *Group) Delegate(uid, gid int, name string) error {
+	own := func(dir string) error {
+		for _, f := range [...]string{"", "/cgroup.procs", "/cgroup.subtree_control", "/cgroup.threads", "/memory.oom.group", "/memory.reclaim"} {
+			if err := os.Chown(dir+f, uid, gid); err != nil && (!errors.Is(err, fs.ErrNotExist) || f == "") {
+				return err
+			}
+		}
+		return nil
+	}
+	if err := own(g.Path); err != nil || name == "" {
+		return err
+	}
+	sub := g.Path + "/" + name
+	if err := os.Mkdir(sub, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return own(sub)
+}
+
+// Remove removes the group when nobody is in it any more.
+func (g *Group) Remove() {
+	if g == nil {
+		return
+	}
+	dirs := g.all()
+	for _, d := range slices.Backward(dirs) {
+		_ = unix.Rmdir(d)
+	}
+}
