@@ -99,6 +99,7 @@ type prepared struct {
 	image *image.Mounted // what dir is an image of
 	locks []*lock.Lock
 	copy  *copytree.Temporary
+	layer bool   // the copy has only what is changed of dir
 	base  uint32 // of its user IDs, once they are picked
 
 	// Where nothing is to be done (--dry-run):
@@ -175,10 +176,12 @@ func (c *Call) prepare() (_ *prepared, err error) {
 	}
 	p.dir = dir
 	if o.ephemeral { // the copy is locked; nobody minds who reads the tree
-		if p.copy, err = c.copyOf(ctx, dir); err != nil {
-			return fail(err)
+		if p.layer = c.layerOver(dir, p); !p.layer {
+			if p.copy, err = c.copyOf(ctx, dir); err != nil {
+				return fail(err)
+			}
+			p.dir = p.copy.Path
 		}
-		p.dir = p.copy.Path
 		if !o.machineGiven {
 			o.machine = cleanName(o.machine + "-" + randomSuffix())
 		}
@@ -271,6 +274,32 @@ func (c *Call) templateUnused() {
 	if o := &c.Opt; !o.quiet {
 		c.say(term.Notice, "Directory "+o.directory+" already exists, not populating from template "+o.template+".")
 	}
+}
+
+// layerOver makes a copy that has only what is changed of the tree at dir, if that saves copying all of it. The tree is locked then, for it must
+// not change meanwhile. In containers of systemd-nspawn, whoever has an overlayfs of his own in the copy may need it to be none.
+func (c *Call) layerOver(dir string, p *prepared) bool {
+	o := &c.Opt
+	mapped := o.users != usersNo && o.users != usersUnset || o.hardened
+	if c.systemdNspawn() || container.MappedIDs() > 0 || o.volatile != container.VolatileNo || o.ownership == ownedByChown || mapped && !mappable(dir) || copytree.Shares(dir) {
+		return false
+	}
+	l, err := lock.Image(dir, lock.Shared, os.Getenv)
+	if err != nil {
+		return false
+	}
+	_, _ = copytree.Clean(dir)
+	t, err := copytree.Layer(dir)
+	if err == nil && !container.CanLayer(dir, t.Path) {
+		_ = t.Remove()
+		err = unix.EOPNOTSUPP
+	}
+	if err != nil {
+		l.Release()
+		return false
+	}
+	p.locks, p.copy = append(p.locks, l), t
+	return true
 }
 
 func (c *Call) copyOf(ctx context.Context, dir string) (*copytree.Temporary, error) {

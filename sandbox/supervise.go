@@ -144,6 +144,9 @@ func (c *Call) decide(p *prepared) (*container.Container, *network, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	if p.layer {
+		d.Changes = p.copy.Path
+	}
 	if p.image != nil {
 		d.Tree, d.Parts, d.Enter = p.image.Place, p.image.Parts, p.image.Enter
 	}

@@ -18,6 +18,7 @@ type Container struct {
 	Enter      func() error // has a thread join the mount namespace where Tree is, if that is not the caller's
 	Parts      []string     // what is mounted below Tree and belongs to it, however volatile it is
 	ReadOnly   bool         // the tree; what else is mounted stays writable
+	Changes    string       // a directory with the directories upper and work of overlayfs, which takes all changes of the tree; "" if the tree does
 	Volatile   Volatile     // what of the tree is in memory only
 	PivotRoot  [2]string    // a directory of the tree that becomes the root, and where the former root goes
 	User       *User        // whom the payload runs as, root if nil

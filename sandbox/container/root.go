@@ -75,7 +75,12 @@ func (b *builder) openTree() (int, error) {
 			return fail("mount", err)
 		}
 	}
-	if fd, err = b.volatile(fd, place); err != nil {
+	if c.Changes != "" {
+		fd, err = b.layered(fd, place)
+	} else {
+		fd, err = b.volatile(fd, place)
+	}
+	if err != nil {
 		return -1, err
 	}
 	if c.PivotRoot[0] != "" {

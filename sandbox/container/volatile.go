@@ -105,13 +105,12 @@ func (b *builder) overlaid(fd, root int) (int, error) {
 	if err := unix.Fstat(fd, &st); err != nil {
 		return -1, err
 	}
-	for _, name := range []string{"upper", "work"} {
+	for _, name := range [...]string{"upper", "work"} {
 		if err := b.own(m, name, unix.Mkdirat(m, name, st.Mode&0o7777)); err != nil {
 			return -1, err
 		}
 	}
-	memory := sys.FDPath(m)
-	o, err := mount.New("overlay", "overlay", []string{"lowerdir=" + sys.FDPath(fd), "upperdir=" + memory + "/upper", "workdir=" + memory + "/work"}, 0)
+	o, err := overlay(fd, m, nil)
 	if err != nil {
 		return -1, fmt.Errorf("lay memory over %s: %w", b.c.Tree, err)
 	}
@@ -119,6 +118,70 @@ func (b *builder) overlaid(fd, root int) (int, error) {
 		return -1, err
 	}
 	return o, b.parts(fd, o)
+}
+
+// layered is the tree with a directory of the host over it that takes all changes.
+func (b *builder) layered(fd, root int) (int, error) {
+	defer unix.Close(fd)
+	changes, err := unix.Open(b.c.Changes, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return -1, err
+	}
+	defer unix.Close(changes)
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		return -1, err
+	}
+	// The owners of the tree may be mapped, but not those of what is changed.
+	if err := unix.Fchownat(changes, "upper", int(st.Uid), int(st.Gid), unix.AT_SYMLINK_NOFOLLOW); err != nil {
+		return -1, err
+	}
+	if err := unix.Fchmodat(changes, "upper", st.Mode&0o7777, 0); err != nil {
+		return -1, err
+	}
+	if err := mount.Attach(fd, root); err != nil {
+		return -1, err
+	}
+	o, err := wholeOverlay(fd, changes)
+	if err != nil {
+		return -1, fmt.Errorf("lay %s over %s: %w", b.c.Changes, b.c.Tree, err)
+	}
+	return o, mount.Attach(o, root)
+}
+
+// overlay lays the directory upper of an open directory, which has work too, over another one, and returns what is not mounted anywhere yet.
+func overlay(lower, changes int, options []string) (fd int, err error) {
+	dir := sys.FDPath(changes)
+	return mount.New("overlay", "overlay", append(options, "lowerdir="+sys.FDPath(lower), "upperdir="+dir+"/upper", "workdir="+dir+"/work"), 0)
+}
+
+// wholeOverlay is overlay where what is called by several names stays one file, and directories can be renamed, as far as the file systems allow.
+func wholeOverlay(lower, changes int) (fd int, err error) {
+	for _, options := range [...][]string{{"redirect_dir=on", "index=on"}, {"redirect_dir=on"}, nil} {
+		if fd, err = overlay(lower, changes, options); err == nil {
+			break
+		}
+	}
+	return fd, err
+}
+
+// CanLayer tells whether what is changed of the tree at a path can be kept in a directory, as Changes wants it.
+func CanLayer(tree, changes string) bool {
+	var fds [2]int
+	for i, p := range [...]string{tree, changes} {
+		fd, err := unix.Open(p, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+		if err != nil {
+			return false
+		}
+		defer unix.Close(fd)
+		fds[i] = fd
+	}
+	fd, err := wholeOverlay(fds[0], fds[1])
+	if err != nil {
+		return false
+	}
+	unix.Close(fd)
+	return true
 }
 
 // parts mounts what belongs to the tree, but for /usr, once more below another root directory.
