@@ -38,6 +38,7 @@ var adoptions = [...]adoption{
 	{givenUsers, "Ignoring PrivateUsers= and PrivateUsersChown= settings, file %p is not trusted.", func(to, from *Settings) {
 		to.users, to.usersBase, to.usersRange = from.users, from.usersBase, from.usersRange
 		to.ownership, to.ownershipGiven = from.ownership, from.ownershipGiven
+		to.delegate = from.delegate
 	}},
 	{givenBindUser, "Ignoring bind user setting, file %p is not trusted.", func(to, from *Settings) { to.bindUsers = from.bindUsers }},
 	{givenBindUserShell, "Ignoring bind user shell setting, file %p is not trusted.", func(to, from *Settings) { to.bindUserShell = from.bindUserShell }},

@@ -63,7 +63,7 @@ var fileKeys = [...]fileKey{
 	{"Exec.WorkingDirectory", "", readDirectory, itself},
 	{"Exec.PivotRoot", "pivot-root", readUnlessEmpty, "Invalid pivot root mount specification %v: %m"},
 	{"Exec.PrivateUsers", "private-users", readUsers, itself},
-	{"Exec.PrivateUsersDelegate", "private-users-delegate", nil, notParsed},
+	{"Exec.PrivateUsersDelegate", "private-users-delegate", readDelegate, notParsed},
 	{"Exec.NotifyReady", "", readNotifyReady, notParsed},
 	{"Exec.SystemCallFilter", "system-call-filter", nil, notParsed},
 	{"Exec.RestrictAddressFamilies", "restrict-address-families", readFamilies, "Failed to parse address family, ignoring: %v"},
@@ -296,6 +296,14 @@ func readBridge(f *settingsFile, key, value string) error {
 	return readOption(f, key, value)
 }
 
+// readDelegate takes a number that alone does not have the users be taken over.
+func readDelegate(f *settingsFile, key, value string) error {
+	before := f.call.Opt.given
+	err := readOption(f, key, value)
+	f.call.Opt.given = before
+	return err
+}
+
 func readPort(f *settingsFile, key, value string) error {
 	err := readOption(f, key, value)
 	if err != nil && strings.HasPrefix(err.Error(), string(errSamePort)) {
@@ -425,10 +433,13 @@ func readDirectory(f *settingsFile, key, value string) error {
 }
 
 func readUsers(f *settingsFile, key, value string) error {
+	before := f.call.Opt.given
 	err := readOption(f, key, value)
-	switch {
-	case err == nil:
+	if err == nil {
 		return nil
+	}
+	f.call.Opt.given = before
+	switch {
 	case errors.Is(err, errRange):
 		return cli.Usage("UID/GID shift and range combination invalid, ignoring: " + value)
 	case strings.Contains(value, ":"):

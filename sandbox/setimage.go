@@ -63,6 +63,7 @@ func setRootHashSignature(_ *Call, v string) error {
 }
 
 func setDelegate(c *Call, v string) (err error) {
+	c.Opt.given |= givenUsers
 	if c.Opt.delegate, err = unit.Unsigned(v, 32); err != nil {
 		return cli.Usage("Failed to parse --private-users-delegate= parameter: " + v)
 	}
