@@ -55,6 +55,11 @@ func powerOff(c *Call) error {
 		return cli.Usage("Bad action for --global mode.")
 	}
 	if c.Opt.Transport == "" && !c.Where.Booted() {
+		if c.Verb == "kexec" {
+			if err := c.prepareKexec(); err != nil {
+				return err
+			}
+		}
 		for range c.attempts() - 1 {
 			c.status(c.noManager())
 		}
@@ -87,7 +92,7 @@ func powerActionOf(verb string) (powerAction, bool) {
 func (c *Call) attempts() int {
 	n := 1
 	switch c.Verb {
-	case "halt", "poweroff", "reboot":
+	case "halt", "poweroff", "reboot", "kexec":
 		if c.Opt.When != 0 || c.Opt.Firmware || c.Opt.Force > 0 {
 			return 1
 		}
@@ -116,11 +121,8 @@ func (c *Call) end(a powerAction) error {
 		return err
 	}
 	if a.verb == "kexec" {
-		if err := c.loadKernel(); err != nil && c.Opt.Force == 0 {
+		if err := c.prepareKexec(); err != nil {
 			return err
-		} else if err != nil {
-			c.Log(term.Err, err.Error())
-			c.Log(term.Notice, "Failed to load kexec kernel, continuing without.")
 		}
 	}
 	if a.verb == "reboot" && c.Opt.RebootArgument != "" {

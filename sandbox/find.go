@@ -13,7 +13,8 @@ import (
 
 	"ctl/internal/cli"
 	"ctl/internal/term"
-	"ctl/sandbox/image"
+
+	"ctl/internal/unit"
 )
 
 // machineDirs are where trees are found by name.
@@ -134,7 +135,7 @@ func newestOf(dir, name, suffix string, fits func(string) bool) (string, bool) {
 			}
 			v = of
 		}
-		if v != "" && (best == "" || image.CompareVersions(v, version) > 0) {
+		if v != "" && (best == "" || unit.CompareVersions(v, version) > 0) {
 			best, version = path.Join(dir, e.Name()), v
 		}
 	}

@@ -3,7 +3,9 @@ package image
 import (
 	"encoding/binary"
 	"io"
+	"os"
 	"slices"
+	"syscall"
 	"unicode/utf16"
 )
 
@@ -140,4 +142,19 @@ func masterRecord(r io.ReaderAt) []masterEntry {
 		l = append(l, masterEntry{e[0] == 0x80, e[4], start, start + int64(binary.LittleEndian.Uint32(e[12:]))*512})
 	}
 	return l
+}
+
+// PartitionType is the type of the partition that begins at that byte of a disk, in hexadecimal digits. ENOENT: it is in no GUID partition table.
+func PartitionType(disk *os.File, start int64) (string, error) {
+	size, err := disk.Seek(0, io.SeekEnd)
+	if err != nil {
+		return "", err
+	}
+	l, _ := readGPT(disk, size)
+	for _, p := range l {
+		if p.start == start {
+			return typeID(p.kind), nil
+		}
+	}
+	return "", syscall.ENOENT
 }

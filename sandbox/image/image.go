@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"ctl/internal/tree"
+	"ctl/internal/unit"
 )
 
 // What is wrong with an image as a whole.
@@ -212,7 +213,7 @@ func better(p, than *part) bool {
 	if a, b := preference(p.arch), preference(than.arch); a != b {
 		return a < b
 	}
-	return (p.role == root || p.role == usr) && p.arch == than.arch && CompareVersions(p.label, than.label) > 0
+	return (p.role == root || p.role == usr) && p.arch == than.arch && unit.CompareVersions(p.label, than.label) > 0
 }
 
 // fixed tells whether the part cannot be written in any case.

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/binary"
 	"hash/crc32"
+	"os"
+	"syscall"
 	"testing"
 )
 
@@ -64,6 +66,23 @@ func TestTable(t *testing.T) {
 		if l, ok := read(d); ok {
 			t.Errorf("%s: taken for %+v", name, l)
 		}
+	}
+}
+
+func TestPartitionType(t *testing.T) {
+	f, err := os.Create(t.TempDir() + "/disk")
+	if err == nil {
+		_, err = f.Write(disk([2]uint64{3, 9}, [2]uint64{10, 20}))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if kind, err := PartitionType(f, 10*512); kind != generic || err != nil {
+		t.Error(kind, err)
+	}
+	if kind, err := PartitionType(f, 11*512); err != syscall.ENOENT {
+		t.Error(kind, err)
 	}
 }
 
