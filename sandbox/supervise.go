@@ -239,33 +239,34 @@ func (c *Call) notify(text string) {
 	}
 }
 
-// accompany sees the container through until it has ended.
+// accompany sees the container through until it has ended. It waits for that on its own thread: to wake another one first takes time.
 func (c *Call) accompany(r *container.Running, con *console.Console, signals <-chan os.Signal, stop <-chan struct{}) (syscall.WaitStatus, error) {
-	type end struct {
-		status syscall.WaitStatus
-		err    error
-	}
-	ended, waited := make(chan struct{}), make(chan end, 1)
-	go func() {
-		status, err := r.Wait()
-		waited <- end{status, err}
-		close(ended)
-	}()
+	ended := make(chan struct{})
 	go c.listen(r)
+	go c.heed(r, signals, stop, ended)
 	forwarded := make(chan struct{})
-	go func() {
-		defer close(forwarded)
-		if con == nil || c.Opt.console == "passive" {
-			return
-		}
-		reason, err := con.Run(ended)
-		if err != nil && !errors.Is(err, unix.EPIPE) {
-			c.say(term.Err, "Failed to write to pty output fd: "+sys.Strerror(sys.Errno(err)))
-		}
-		if reason != console.Ended {
-			r.Kill()
-		}
-	}()
+	if con == nil || c.Opt.console == "passive" {
+		close(forwarded)
+	} else {
+		go func() {
+			defer close(forwarded)
+			reason, err := con.Run(ended)
+			if err != nil && !errors.Is(err, unix.EPIPE) {
+				c.say(term.Err, "Failed to write to pty output fd: "+sys.Strerror(sys.Errno(err)))
+			}
+			if reason != console.Ended {
+				r.Kill()
+			}
+		}()
+	}
+	status, err := r.Wait()
+	close(ended)
+	<-forwarded
+	return status, err
+}
+
+// heed ends the container when a signal comes, or somebody else wants it.
+func (c *Call) heed(r *container.Running, signals <-chan os.Signal, stop, ended <-chan struct{}) {
 	halting := false
 	for {
 		select {
@@ -290,9 +291,8 @@ func (c *Call) accompany(r *container.Running, con *console.Console, signals <-c
 				c.say(term.Info, "Container termination requested. Exiting.")
 			}
 			r.Kill()
-		case e := <-waited:
-			<-forwarded
-			return e.status, e.err
+		case <-ended:
+			return
 		}
 	}
 }

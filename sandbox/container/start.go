@@ -38,23 +38,44 @@ type Hooks struct {
 	Created func(r *Running) error
 }
 
-// Start starts a container. It fails with what kept it from executing the payload, after all is gone again.
+// Start starts a container. It fails with what kept it from executing the payload, after all is gone again. The calling goroutine keeps its thread
+// for ever, and the container dies with that.
 func (c *Container) Start(h Hooks) (*Running, error) {
+	runtime.LockOSThread()
+	if c.Namespace.NetworkPath == nil {
+		if home, err := mount.NewHome(); err == nil {
+			defer home.Close()
+			r, err := c.start(h, home)
+			if err != nil {
+				_ = home.Return()
+			}
+			return r, err
+		}
+	}
+	runtime.UnlockOSThread()
+	return c.startApart(h)
+}
+
+// startApart is Start where the thread that builds the container cannot come back.
+func (c *Container) startApart(h Hooks) (*Running, error) {
 	type result struct {
 		r   *Running
 		err error
 	}
 	done := make(chan result)
-	// The thread that builds the container has its root directory by the time the hook is called, so the hook is called here.
+	// That thread has the container's root directory by the time the hook is called, so the hook is called here.
 	created, answered := make(chan *Running), make(chan error)
-	inside := Hooks{Created: func(r *Running) error {
-		created <- r
-		return <-answered
-	}}
+	var inside Hooks
+	if h.Created != nil {
+		inside.Created = func(r *Running) error {
+			created <- r
+			return <-answered
+		}
+	}
 	go func() {
 		// The kernel kills the guardian when this thread ends, so it never does; it belongs to the container from here on.
 		runtime.LockOSThread()
-		r, err := c.start(inside)
+		r, err := c.start(inside, nil)
 		done <- result{r, err}
 		if err == nil {
 			select {}
@@ -63,18 +84,15 @@ func (c *Container) Start(h Hooks) (*Running, error) {
 	for {
 		select {
 		case r := <-created:
-			var err error
-			if h.Created != nil {
-				err = h.Created(r)
-			}
-			answered <- err
+			answered <- h.Created(r)
 		case got := <-done:
 			return got.r, got.err
 		}
 	}
 }
 
-func (c *Container) start(h Hooks) (*Running, error) {
+// start builds the container and starts it. If there is a home, the thread is back there when the hook is called.
+func (c *Container) start(h Hooks, home *mount.Home) (*Running, error) {
 	b := &builder{c: c, users: -1, cgroups: -1, heap: program.FindHeap()} // as long as there is the host's /proc
 	r := &Running{}
 	if c.Users != nil && c.Users.Owner != OwnedAsIs {
@@ -124,7 +142,7 @@ func (c *Container) start(h Hooks) (*Running, error) {
 		}
 	}
 	r.Warnings = b.warnings
-	if err := c.launch(b, r, h); err != nil {
+	if err := c.launch(b, r, h, home); err != nil {
 		return nil, err
 	}
 	if b.slave != nil {
@@ -203,7 +221,7 @@ func (c *Container) namespaces() uintptr {
 }
 
 // launch forks the guardian, which forks the payload, and sees both through until the payload has been executed.
-func (c *Container) launch(b *builder, r *Running, h Hooks) error {
+func (c *Container) launch(b *builder, r *Running, h Hooks, home *mount.Home) error {
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return err
@@ -238,9 +256,6 @@ func (c *Container) launch(b *builder, r *Running, h Hooks) error {
 		theirs = append(theirs, order[0], order[1])
 	}
 	theirs = append(theirs, status[1])
-	if err := unix.SetNonblock(status[0], true); err != nil { // so that no thread waits for it
-		return err
-	}
 	r.status = os.NewFile(uintptr(status[0]), "status")
 	p := newPayload(c, b, pair[0], pair[1], report[1], order)
 	g := program.Place(&p.Program, &guardian{namespaces: c.namespaces(), report: uintptr(report[1]), status: uintptr(status[1]),
@@ -255,7 +270,13 @@ func (c *Container) launch(b *builder, r *Running, h Hooks) error {
 		return fmt.Errorf("fork: %w", e)
 	}
 	r.guardian = int(pid)
-	if err = c.accompany(pair[0], r, h); err != nil && !errors.Is(err, errGone) {
+	if home != nil {
+		err = home.Return()
+	}
+	if err == nil {
+		err = c.accompany(pair[0], r, h)
+	}
+	if err != nil && !errors.Is(err, errGone) {
 		r.Kill()
 		_, _ = r.Wait()
 		return err
@@ -308,8 +329,10 @@ func (c *Container) accompany(socket int, r *Running, h Hooks) error {
 			return err
 		}
 	}
-	if err := h.Created(r); err != nil {
-		return err
+	if h.Created != nil {
+		if err := h.Created(r); err != nil {
+			return err
+		}
 	}
 	return answer(socket, r.Cgroup)
 }

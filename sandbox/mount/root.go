@@ -24,3 +24,58 @@ func Enter(root int) error {
 	}
 	return unix.Chdir("/")
 }
+
+// A Home is where a thread has come from: its mount namespace, root directory, working directory and umask.
+type Home struct {
+	ns, root, dir int
+	umask         int
+}
+
+// NewHome is where the calling thread is, which must be locked to its goroutine and gets a root and a working directory that no other thread
+// shares. It fails where there is no way back: with EPERM from a mount namespace that belongs to the users of another one, or without /proc.
+func NewHome() (_ *Home, err error) {
+	h := &Home{-1, -1, -1, 0}
+	defer func() {
+		if err != nil {
+			h.Close()
+		}
+	}()
+	if h.ns, err = unix.Open("/proc/thread-self/ns/mnt", unix.O_RDONLY|unix.O_CLOEXEC, 0); err != nil {
+		return nil, err
+	}
+	if h.root, err = unix.Open("/", unix.O_PATH|unix.O_CLOEXEC, 0); err != nil {
+		return nil, err
+	}
+	if h.dir, err = unix.Open(".", unix.O_PATH|unix.O_CLOEXEC, 0); err != nil {
+		return nil, err
+	}
+	if err = unix.Unshare(unix.CLONE_FS); err != nil {
+		return nil, err
+	}
+	h.umask = unix.Umask(0)
+	return h, h.Return()
+}
+
+// Return brings the thread back.
+func (h *Home) Return() error {
+	unix.Umask(h.umask)
+	if err := unix.Setns(h.ns, unix.CLONE_NEWNS); err != nil {
+		return err
+	}
+	if err := unix.Fchdir(h.root); err != nil { // in a chroot another one than the namespace's
+		return err
+	}
+	if err := unix.Chroot("."); err != nil {
+		return err
+	}
+	return unix.Fchdir(h.dir)
+}
+
+// Close forgets the way back.
+func (h *Home) Close() {
+	for _, fd := range []int{h.ns, h.root, h.dir} {
+		if fd >= 0 {
+			unix.Close(fd)
+		}
+	}
+}
