@@ -46,10 +46,10 @@ func TestLayer(t *testing.T) {
 		}
 	}
 	r, err := h.Run("ctl", oracle.HostCall{Script: `C="/ctl/ctl spawn $K -q"
-mkfifo go; $C -D t -x --pipe sh -c 'grep -o "/ / .* - overlay " /proc/self/mountinfo | cut -c1-3; read x' <go & exec 8>go; until ls -d .#snapshot.t* >/dev/null 2>&1; do :; done
-until $C -D t -x --pipe grep -q ' / / .* - overlay ' /proc/self/mountinfo; do :; done; $C -D t true; echo $?; echo >&8; wait; $C -D t true; echo $?; ls -A`})
+mkfifo go; $C -D t -x --pipe sh -c 'grep -o "/ / .* - overlay " /proc/self/mountinfo | cut -c1-3; read x' <go >seen & exec 8>go; until ls -d .#snapshot.t* >/dev/null 2>&1; do :; done
+until $C -D t -x --pipe grep -q ' / / .* - overlay ' /proc/self/mountinfo; do :; done; $C -D t true; echo $?; echo >&8; wait; cat seen; $C -D t true; echo $?; ls -A`})
 	oracle.Require(t, err)
-	for _, w := range []string{"/ /\n1\n0\n", "busy"} {
+	for _, w := range []string{"1\n/ /\n0\n", "busy"} {
 		if !strings.Contains(r.Stdout+r.Stderr, w) {
 			t.Errorf("not said: %q\n%s%s", w, r.Stdout, r.Stderr)
 		}
