@@ -40,7 +40,7 @@ for u in $U; do
 	for n in $(seq 50); do test -e /run/credentials/$u.service && systemctl show -P Id $u >/dev/null || break; done
 	mv /out/$u /out/$u.systemd 2>/dev/null
 	for f in here err pre; do test -f /out/$f && cat /out/$f >>/out/$u.systemd; done
-	{ echo "after: $(ls -d /run/rl* /run/a/b /run/credentials/$u.service /tmp/systemd-private-*-$u* 2>/dev/null)"; systemctl show -p Result,ExecMainCode,ExecMainStatus $u.service; } >>/out/$u.systemd
+	{ echo "after: $(ls -d /run/rl* /run/a/b /run/credentials/$u.service /tmp/systemd-private-*-$u* 2>/dev/null; ls -A /var/lib/systemd/ephemeral-trees 2>/dev/null)"; systemctl show -p Result,ExecMainCode,ExecMainStatus $u.service; } >>/out/$u.systemd
 	clean
 	systemctl reset-failed
 done
@@ -52,7 +52,7 @@ for u in '"$U"'; do
 	code=$?
 	mv /out/$u /out/$u.ctl 2>/dev/null
 	for f in here err pre; do test -f /out/$f && cat /out/$f >>/out/$u.ctl; done
-	{ echo "after: $(ls -d /run/rl* /run/a/b /run/credentials/$u.service /tmp/systemd-private-*-$u* 2>/dev/null)"; echo "exit $code"; } >>/out/$u.ctl
+	{ echo "after: $(ls -d /run/rl* /run/a/b /run/credentials/$u.service /tmp/systemd-private-*-$u* 2>/dev/null; ls -A /var/lib/systemd/ephemeral-trees 2>/dev/null)"; echo "exit $code"; } >>/out/$u.ctl
 	clean
 done'
 for u in $U; do for w in systemd ctl said; do echo "==== $u $w"; cat /out/$u.$w; done; done
@@ -167,6 +167,7 @@ func launchSeen(text string) string {
 			line = line[:strings.IndexByte(line, ':')]
 		case strings.HasPrefix(line, "process ids:"), strings.HasPrefix(line, "process cgroup:"), strings.HasPrefix(line, "process NS"),
 			strings.HasPrefix(line, "environment MEMORY_PRESSURE"), strings.HasPrefix(line, "signals SigPnd:"),
+			strings.HasPrefix(line, "try open_by_handle_at:"), // as it was opened before or not
 			strings.HasPrefix(line, "process Seccomp_filters:"): // one of ours does what several of systemd's do
 			continue
 		case key == "Result":

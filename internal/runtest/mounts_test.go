@@ -40,12 +40,26 @@ fill /srv/orig/fix
 ln -s /fix /srv/orig/out; ln -s ../../../../fix/dir /srv/orig/esc
 mkdir -p /srv/orig/usr/bin /srv/orig/usr/lib64 /srv/orig/etc /srv/orig/var/tmp /srv/orig/home
 echo f >/srv/file; ln -s root /srv/link
-mkdir -p /run/systemd/unit-private-tmp /run/systemd/dynamic-uid /run/ctl
+mkdir -p /run/systemd/unit-extensions /run/systemd/unit-private-tmp /run/systemd/dynamic-uid /run/ctl
+extension() { # a name, where it says what it extends, what it says, and what it has
+	mkdir -p "/ext/$1$2/extension-release.d"; printf "$3" >"/ext/$1$2/extension-release.d/extension-release.$1"
+	shift 3; for d; do mkdir -p "/ext/$d"; echo "$d" >"/ext/$d/extension"; done
+}
+. /etc/os-release
+extension same /usr/lib "ID=$ID\nVERSION_ID=$VERSION_ID\n" same/usr/share/same same/opt same/etc
+extension any /usr/lib 'ID=_any\n' any/usr/share/any
+extension level /usr/lib "ID=$ID\nSYSEXT_LEVEL=7\n" level/opt
+extension other /usr/lib 'ID=other\n' other/usr
+extension arch /usr/lib 'ID=_any\nARCHITECTURE=s390\n' arch/usr
+extension none /usr/share 'ID=_any\n' none/usr
+extension conf /etc 'ID=_any\n' conf/etc/conf conf/usr/conf
+extension both /etc 'ID=_any\n' both/etc; extension both /usr/lib 'ID=_any\n' both/opt/both
+extension named /usr/lib 'ID=_any\n' named/opt; mv /ext/named/usr/lib/extension-release.d/extension-release.named /ext/named/usr/lib/extension-release.d/extension-release.x
 find /fix | sort >/srv/list
 `
 
 const tried = "/ /fix /fix/dir /fix/dir/file /fix/dir/sub /fix/dir/sub/deep /fix/file /fix/other /fix/m /fix/m/in /fix/m/n /fix/m/n/file /fix/rom /fix/noexec /fix/noexec/prog " +
-	"/fix/bin/prog /fix/fifo /fix/sock /fix/chr /fix/blk /new /new/a /new/m /dev /dev/shm /dev/mqueue /dev/char /tmp /var/tmp /usr /usr/lib/modules /etc /home /root /run /run/user " +
+	"/fix/bin/prog /fix/fifo /fix/sock /fix/chr /fix/blk /new /new/a /new/m /dev /dev/shm /dev/mqueue /dev/char /tmp /var/tmp /usr /usr/lib/modules /etc /home /root /run /run/user /usr/share/same/extension /usr/share/any/extension /opt/extension /etc/extension /etc/conf/extension /opt/both/extension " +
 	"/run/credentials /run/host /run/host/os-release /run/systemd /run/systemd/journal /run/systemd/incoming /run/foo /var/lib /var/lib/foo /var/lib/private /var/cache/foo /var/log/foo /proc /proc/sys /proc/1 /proc/kmsg /proc/kallsyms " +
 	"/proc/sys/kernel/hostname /proc/sysrq-trigger /sys /sys/fs/cgroup /sys/kernel /out /esc"
 
@@ -83,6 +97,8 @@ var dynamicUser = regexp.MustCompile(`6[1-5][0-9]{3}:6[1-5][0-9]{3}`)
 
 var notifySocket = regexp.MustCompile(`/ctl/run-[0-9]+/notify-[0-9]+`)
 
+var extensionLayers = regexp.MustCompile(`(systemd-extensions ro,lowerdir=)(\S*?)(,|$)`)
+
 var exitStatus = regexp.MustCompile(`(?m)^exit [0-9]+$`)
 
 var unitNumber = regexp.MustCompile(`systemd-private-[^/]*-m?t?[0-9]*\.service-[A-Za-z0-9]*`)
@@ -100,6 +116,9 @@ func normal(said string, host map[string]string) string {
 		if strings.HasPrefix(line, "mount") && strings.Contains(line, "memory.pressure") {
 			continue // of the cgroup that systemd has made
 		}
+		line = extensionLayers.ReplaceAllStringFunc(line, func(s string) string { // by the paths where each has them on the way
+			return "systemd-extensions of " + strconv.Itoa(1+strings.Count(s, ":"))
+		})
 		line = notifySocket.ReplaceAllString(line, "/systemd/notify")
 		line = runtimeDir.ReplaceAllString(line, "/systemd/propagate/.os-release-stage")
 		line = dynamicUser.ReplaceAllString(line, "UID:UID")

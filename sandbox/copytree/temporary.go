@@ -52,6 +52,19 @@ func Ephemeral(ctx context.Context, src string, o Options) (*Temporary, error) {
 	return t, nil
 }
 
+// EphemeralAt is Ephemeral with the copy beside another path, by whose name it is called.
+func EphemeralAt(ctx context.Context, src, beside string, o Options) (*Temporary, error) {
+	t, err := newTemporary(path.Split(beside))
+	if err != nil {
+		return nil, err
+	}
+	if err := copyTree(ctx, src, t.Path, o, nil); err != nil {
+		t.lock.Release()
+		return nil, err
+	}
+	return t, nil
+}
+
 // place is where the temporary copies of a tree are, and the name of the tree in theirs.
 func place(tree string) (dir, name string) {
 	tree = filepath.Clean(tree)

@@ -45,6 +45,7 @@ type Image struct {
 	readOnly  bool
 	rehearsed bool
 	parts     []part // by their roles
+	options   [][2]string
 }
 
 // A part is a file system of an image.
@@ -60,15 +61,16 @@ type part struct {
 // Options say how an image is to be opened.
 type Options struct {
 	ReadOnly bool
-	Rehearse bool    // nothing is to be changed, whatever would be
-	Copy     bool    // work on a copy, which nobody sees and which is gone in the end
-	Policy   *Policy // nil for that of systemd-nspawn(1)
-	RootHash bool    // the root directory is to be protected by dm-verity
+	Rehearse bool        // nothing is to be changed, whatever would be
+	Copy     bool        // work on a copy, which nobody sees and which is gone in the end
+	Mount    [][2]string // options of mount(8) for partitions, by their names
+	Policy   *Policy     // nil for that of systemd-nspawn(1)
+	RootHash bool        // the root directory is to be protected by dm-verity
 }
 
 // Open opens the image at a path. An image that may not be written is read-only. Copying ends with ctx.
 func Open(ctx context.Context, p string, o Options) (*Image, error) {
-	m := &Image{readOnly: o.ReadOnly, rehearsed: o.Rehearse}
+	m := &Image{readOnly: o.ReadOnly, rehearsed: o.Rehearse, options: o.Mount}
 	flags := os.O_RDWR
 	if o.ReadOnly || o.Copy || o.Rehearse {
 		flags = os.O_RDONLY

@@ -5,12 +5,15 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
 	"strconv"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
 	"ctl/internal/sys"
 	"ctl/internal/tree"
+	"ctl/sandbox/mount"
 )
 
 // Mounted is an image that is mounted in a mount namespace of its own.
@@ -19,9 +22,9 @@ type Mounted struct {
 	Root  *os.File // its root directory, to be reached from anywhere
 	Parts []string // where in it other partitions are mounted
 
-	space *os.File // the mount namespace
-	top   *os.File // the root directory there
-	end   chan struct{}
+	space *os.File    // the mount namespace
+	top   *os.File    // the root directory there
+	do    chan func() // for the thread that is there
 }
 
 // covered are directories that nobody looks into while a container is made; an image is mounted on the first that is there, for us alone.
@@ -30,13 +33,15 @@ var covered = [...]string{"/run/systemd/nspawn/locks", "/sys/kernel/tracing", "/
 // Mount mounts the image. The mounts last until Close, or we end.
 func (m *Image) Mount() (*Mounted, error) {
 	done := make(chan error)
-	r := &Mounted{end: make(chan struct{})}
+	r := &Mounted{do: make(chan func())}
 	go func() {
 		runtime.LockOSThread() // and never unlocked: the namespace ends with the thread, unless somebody has it open
 		err := m.mount(r)
 		done <- err
 		if err == nil {
-			<-r.end
+			for do := range r.do {
+				do()
+			}
 		}
 	}()
 	if err := <-done; err != nil {
@@ -57,6 +62,17 @@ func (r *Mounted) Enter() error {
 	return unix.Chroot(".")
 }
 
+// Clone mounts all once more, and nowhere yet: it can be attached in other namespaces, once.
+func (r *Mounted) Clone() (fd int, err error) {
+	done := make(chan struct{})
+	r.do <- func() {
+		fd, err = mount.Clone(int(r.Root.Fd()), "", true)
+		close(done)
+	}
+	<-done
+	return fd, err
+}
+
 // Path is a path of the root directory, for all threads.
 func (r *Mounted) Path() string { return fdPath(r.Root) + "/." }
 
@@ -67,7 +83,7 @@ func (r *Mounted) Close() {
 			f.Close()
 		}
 	}
-	close(r.end)
+	close(r.do)
 }
 
 func fdPath(f *os.File) string { return sys.FDPath(int(f.Fd())) }
@@ -178,6 +194,14 @@ func (m *Image) mountPart(p part, target string) error {
 		flags |= unix.MS_RDONLY
 		data = quiet(p.fs)
 	}
+	for _, o := range m.options {
+		if o[0] == p.role.name() {
+			attr, rest := mount.Split(o[1], 0)
+			rest = slices.DeleteFunc(rest, func(o string) bool { return strings.HasPrefix(o, "x-") }) // of programs, mount(8)
+			flags |= attributeFlags(attr)
+			data = strings.Trim(data+","+strings.Join(rest, ","), ",")
+		}
+	}
 	return unix.Mount(fdPath(device), target, p.fs, flags, data)
 }
 
@@ -220,4 +244,19 @@ func (m *Image) device(p part) (*os.File, error) {
 		}
 	}
 	return nil, fmt.Errorf("find a free loop device: %w", unix.EBUSY)
+}
+
+// attributeFlags are attributes of a mount as mount(2) has them.
+func attributeFlags(attr uint64) (flags uintptr) {
+	for _, f := range [...]struct {
+		attr uint64
+		flag uintptr
+	}{{unix.MOUNT_ATTR_RDONLY, unix.MS_RDONLY}, {unix.MOUNT_ATTR_NOSUID, unix.MS_NOSUID}, {unix.MOUNT_ATTR_NODEV, unix.MS_NODEV},
+		{unix.MOUNT_ATTR_NOEXEC, unix.MS_NOEXEC}, {unix.MOUNT_ATTR_NOATIME, unix.MS_NOATIME}, {unix.MOUNT_ATTR_STRICTATIME, unix.MS_STRICTATIME},
+		{unix.MOUNT_ATTR_NODIRATIME, unix.MS_NODIRATIME}, {unix.MOUNT_ATTR_NOSYMFOLLOW, unix.MS_NOSYMFOLLOW}} {
+		if attr&f.attr != 0 {
+			flags |= f.flag
+		}
+	}
+	return flags
 }

@@ -30,6 +30,14 @@ func defaultPolicy() *Policy {
 		"esp": unprotected | absent, "xbootldr": unprotected | absent}, ignored}
 }
 
+// Service is the policy for the images of services, systemd.image-policy(7).
+func Service() *Policy {
+	p := defaultPolicy()
+	delete(p.of, "esp")
+	delete(p.of, "xbootldr")
+	return p
+}
+
 // A BadPolicy says what is wrong with a policy.
 type BadPolicy string
 

@@ -5,17 +5,19 @@
 package launch
 
 import (
-	"context"
 	"encoding/hex"
 	"errors"
 	"os"
 	"runtime"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"ctl/internal/sys"
+	"ctl/sandbox/copytree"
 	"ctl/sandbox/image"
+	"ctl/sandbox/namespace"
 	"ctl/sandbox/service"
 )
 
@@ -48,6 +50,8 @@ type Room struct {
 	tmp         [2]string      // PrivateTmp=yes: what is at /tmp and /var/tmp
 	creds       string         // the directory of the credentials
 	image       *image.Mounted // RootImage=
+	images      namespace.Images
+	copied      *copytree.Temporary // RootEphemeral= of RootDirectory=
 	network     *os.File       // namespaces
 	ipc         *os.File
 	shared      bool     // these and tmp belong to another room
@@ -129,7 +133,10 @@ func (r *Room) prepare() (err error) {
 	if r.id, err = r.identify(); err != nil {
 		return err
 	}
-	if err := r.openImage(); err != nil {
+	if err := r.openImages(); err != nil {
+		return err
+	}
+	if err := r.copyRoot(); err != nil {
 		return err
 	}
 	if err := r.temporary(); err != nil {
@@ -150,20 +157,6 @@ func (r *Room) invocation() (id [16]byte) {
 	return id
 }
 
-// openImage mounts RootImage= where only the commands see it, for as long as the activation lasts.
-func (r *Room) openImage() error {
-	if r.s.RootImage == "" {
-		return nil
-	}
-	m, err := image.Open(context.Background(), r.s.RootImage, image.Options{})
-	if err != nil {
-		return detailed(namespaces, err, "RootImage="+r.s.RootImage+": "+err.Error())
-	}
-	defer m.Close()
-	r.image, err = m.Mount()
-	return at(namespaces, err)
-}
-
 // Close removes what the activation leaves: RuntimeDirectory= and temporary directories, unless they are to be preserved.
 func (r *Room) Close(restarting bool) error {
 	if r.closed {
@@ -174,8 +167,13 @@ func (r *Room) Close(restarting bool) error {
 	if r.host != nil {
 		err = r.thread(func() error { return r.remove(restarting) })
 	}
-	if r.image != nil {
-		r.image.Close()
+	for _, m := range slices.Concat([]*image.Mounted{r.image}, r.images.Mount, r.images.Extension) {
+		if m != nil {
+			m.Close()
+		}
+	}
+	if r.copied != nil {
+		err = errors.Join(err, r.copied.Remove())
 	}
 	for _, f := range [...]*os.File{r.network, r.ipc} {
 		if f != nil && !r.shared {

@@ -125,8 +125,12 @@ func (c *command) mounts(h namespace.Hooks) error {
 func (c *command) mountRequest() *namespace.Request {
 	q := &namespace.Request{Exec: c.s, Unit: c.u.Name, Tree: "/", Runtime: c.h.Runtime, Root: c.root, Sandbox: c.sandbox, User: c.h.User,
 		Tmp: c.tmp[0], VarTmp: c.tmp[1], Credentials: c.creds, Notify: c.q.Notify}
+	q.Images = c.images
 	if !c.q.NoRoot {
 		q.Image = c.image
+		if c.copied != nil {
+			q.Copy = c.copied.Path
+		}
 	}
 	if c.h.Tree != "" {
 		q.Tree = c.h.Tree

@@ -52,12 +52,17 @@ type builder struct {
 	table  *mount.Table // of the namespace
 	nodes  *tree.Tree   // what covers what is inaccessible
 	memory *tree.Tree   // of PrivateTmp=disconnected
+	layers []*tree.Tree // of extensions
+	open   []int        // to be closed in the end
 	under  int          // where the root directory is mounted on the way
 }
 
 // Build makes the namespace and moves the calling thread into it, which must be locked and never be used for anything else: what it forks
 // is in the namespace, with the service's root directory as its own.
 func (p *Plan) Build(h Hooks) error {
+	if p.q.err != nil {
+		return &Error{Err: p.q.err}
+	}
 	b := &builder{p: p, q: p.q, hooks: h, mounts: append(list(nil), p.Mounts...)}
 	defer b.close()
 	old := unix.Umask(0)
@@ -93,13 +98,16 @@ func (p *Plan) Build(h Hooks) error {
 }
 
 func (b *builder) close() {
-	for _, t := range []*tree.Tree{b.host, b.root, b.nodes, b.memory} {
+	for _, t := range append(b.layers, b.host, b.root, b.nodes, b.memory) {
 		if t != nil {
 			_ = t.Close()
 		}
 	}
 	if b.table != nil {
 		_ = b.table.Close()
+	}
+	for _, fd := range b.open {
+		unix.Close(fd)
 	}
 }
 
@@ -168,6 +176,8 @@ func (b *builder) openRoot() error {
 	switch {
 	case b.q.Image != nil:
 		from, err = unix.Open(b.q.Image.Place, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	case b.q.Copy != "":
+		from, err = b.host.Handle(b.q.Copy, unix.O_PATH|unix.O_DIRECTORY)
 	case b.q.Root != "":
 		from, err = b.host.Handle(b.q.Root, unix.O_PATH|unix.O_DIRECTORY)
 	default:
@@ -194,6 +204,9 @@ func (b *builder) openRoot() error {
 	}
 	if err := b.temporary(); err != nil {
 		return &Error{Why: "PrivateTmp=", Err: err}
+	}
+	if err := b.openLayers(); err != nil {
+		return err
 	}
 	if err := mount.Attach(fd, place); err != nil {
 		return &Error{Path: shown, Err: err}

@@ -32,6 +32,13 @@ func collect(q *Request) list {
 		q.access(&l, "ExecPaths=", e.ExecPaths, Exec)
 		q.access(&l, "NoExecPaths=", e.NoExecPaths, NoExec)
 	}
+	q.overlays(&l)
+	for i, m := range q.Images.Mount {
+		if m != nil {
+			t := e.MountImages[i]
+			l.add("MountImages=", Mount{Path: t.Target, Source: t.Source, Kind: Image, image: m})
+		}
+	}
 	q.binds(&l)
 	q.directories(&l)
 	for _, t := range e.TemporaryFileSystems {

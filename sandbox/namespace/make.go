@@ -18,6 +18,10 @@ func (b *builder) make(m *Mount) error {
 		return b.hide(m)
 	case ReadOnly, ReadWrite, Writable, NoExec, Exec:
 		return b.onItself(m)
+	case Overlay:
+		return b.overlay(m)
+	case Image:
+		return b.image(m)
 	case Bind, BindAll, PrivateTmp:
 		return b.bind(m)
 	case Tmpfs:

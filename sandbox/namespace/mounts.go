@@ -3,6 +3,8 @@ package namespace
 import (
 	"slices"
 	"strings"
+
+	"ctl/sandbox/image"
 )
 
 // A Mount is something that is mounted, or whose attributes are set.
@@ -19,6 +21,8 @@ type Mount struct {
 	Optional bool   // nothing is lost when there is no such path
 	Why      string // the setting that asks for it
 
+	layers   []int          // of an overlay, those of Request.layers, the lowest first
+	image    *image.Mounted // of an image
 	made     bool
 	left     bool // as it was, for there is a mount already: it keeps its attributes
 	followed int  // links
@@ -30,6 +34,8 @@ type Kind int
 // The values of Kind.
 const (
 	Inaccessible Kind = iota
+	Overlay           // extensions over what is there
+	Image             // a disk image
 	Bind              // without what is mounted below the source
 	BindAll
 	PrivateTmp
@@ -50,7 +56,7 @@ const (
 	Writable // an exception that systemd makes, not the unit
 )
 
-var kindNames = [...]string{"inaccessible", "bind", "bind", "bind", "devices", "bind", "sysfs", "bind", "proc", "cgroup2", "read-only", "writable",
+var kindNames = [...]string{"inaccessible", "overlay", "image", "bind", "bind", "bind", "devices", "bind", "sysfs", "bind", "proc", "cgroup2", "read-only", "writable",
 	"noexec", "exec", "tmpfs", "tmpfs", "mqueue", "bpf", "writable"}
 
 func (k Kind) String() string { return kindNames[k] }

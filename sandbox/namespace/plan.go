@@ -23,15 +23,23 @@ type Request struct {
 	Runtime string         // a directory of ours, in which one for mounts on the way is made; "" for none
 	Root    string         // RootDirectory=, a path of the host's; "" for a command that has none
 	Image   *image.Mounted // RootImage=
-	Sandbox bool           // the command is not one with "+"
-	User    bool           // it is what a user's manager would start
+	Copy    string         // the directory that is in the place of Root, RootEphemeral=
+	Images  Images
+	Sandbox bool // the command is not one with "+"
+	User    bool // it is what a user's manager would start
 
 	Directories [5]string // where RuntimeDirectory= and its kin are, by service.DirectoryKind
 	Tmp, VarTmp string    // what PrivateTmp=yes has at /tmp and /var/tmp, "" for none
 	Credentials string    // the directory with the credentials, "" for none
 	Notify      string    // the socket that is notified, "" for none
 	Pressure    string    // the file with the memory pressure of its cgroup, "" for none
+
+	layers []layer
+	err    error
 }
+
+// Images are the disk images of MountImages= and ExtensionImages=, nil for one that there is not and need not be.
+type Images struct{ Mount, Extension []*image.Mounted }
 
 // rooted tells whether the command has another root directory than the host's.
 func (q *Request) rooted() bool { return q.Root != "" || q.Image != nil }
@@ -59,6 +67,7 @@ func New(q *Request) *Plan {
 		return nil
 	}
 	q.resolve()
+	q.err = q.extensions()
 	p := &Plan{q: q, Propagation: propagation(q.Exec), Essential: essential(q)}
 	p.NoSUID = q.Sandbox && q.Exec.NoNewPrivileges
 	l := collect(q)

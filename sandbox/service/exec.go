@@ -22,6 +22,9 @@ type Exec struct {
 	RootImage        string
 	RootEphemeral    bool
 	RootOptions      [][2]string // RootImageOptions=: partition, mount options
+	RootPolicy       string      // RootImagePolicy=, "" for the default
+	MountPolicy      string      // MountImagePolicy=
+	ExtensionPolicy  string      // ExtensionImagePolicy=
 	MountAPIVFS      *bool
 	BindLogSockets   *bool
 
@@ -64,8 +67,9 @@ type Exec struct {
 	ReadWrite, ReadOnly, Inaccessible, ExecPaths, NoExecPaths []PathEntry
 	Binds                                                     []Bind
 	TemporaryFileSystems                                      []Temporary
-	MountImages, ExtensionImages, ExtensionDirectories        []string // as written
-	MountFlags                                                string   // shared, slave, private or ""
+	MountImages, ExtensionImages                              []Image
+	ExtensionDirectories                                      []Optional
+	MountFlags                                                string // shared, slave, private or ""
 
 	PrivateTmp            string // no, yes (connected), disconnected
 	PrivateVarTmp         string // the same of /var/tmp; "" is as PrivateTmp
@@ -146,6 +150,13 @@ type Bind struct {
 	Source, Target string
 	ReadOnly       bool
 	Shallow        bool // norbind
+	Optional       bool
+}
+
+// An Image is one of MountImages= or ExtensionImages=.
+type Image struct {
+	Source, Target string // extensions have no target
+	Options        [][2]string
 	Optional       bool
 }
 

@@ -4,8 +4,10 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"syscall"
 
 	"ctl/internal/unit"
+	"ctl/sandbox/image"
 )
 
 // Readers of lists: paths, directories, variables.
@@ -167,7 +169,7 @@ func (l *line) pathEntries(p *[]PathEntry) {
 }
 
 // paths reads a list of paths that keep what is before and behind them.
-func (l *line) paths(p *[]string) {
+func (l *line) paths(p *[]Optional) {
 	if l.value == "" {
 		*p = nil
 		return
@@ -185,16 +187,13 @@ func (l *line) paths(p *[]string) {
 		s, optional := strings.CutPrefix(s, "-")
 		s, _ = strings.CutPrefix(s, "+")
 		if s, ok := l.absolute(s, false); ok {
-			if optional {
-				s = "-" + s
-			}
-			*p = append(*p, s)
+			*p = append(*p, Optional{s, optional})
 		}
 	}
 }
 
 // images reads lists of images: each a word of its own, as it is written.
-func (l *line) images(p *[]string) {
+func (l *line) images(p *[]Image) {
 	if l.value == "" {
 		*p = nil
 		return
@@ -214,21 +213,41 @@ func (l *line) images(p *[]string) {
 		if s, ok = l.absolute(s, false); !ok {
 			continue
 		}
-		if target, _, _ := strings.Cut(rest, ":"); l.key == "MountImages" && target == "" {
-			l.warn("Missing destination in MountImages, ignoring: " + l.value)
-			continue
-		} else if l.key == "MountImages" && !path.IsAbs(target) {
-			l.warn("MountImages= path is not absolute, ignoring: " + target)
-			continue
+		m := Image{Source: s, Optional: optional}
+		parts := colons(rest)
+		if l.key == "MountImages" {
+			if parts[0] == "" {
+				l.warn("Missing destination in MountImages, ignoring: " + l.value)
+				continue
+			} else if !path.IsAbs(parts[0]) {
+				l.warn("MountImages= path is not absolute, ignoring: " + parts[0])
+				continue
+			}
+			m.Target, parts = simplified(parts[0]), parts[1:]
 		}
-		if rest != "" {
-			s += ":" + rest
+		for len(parts) > 0 { // one word is for the root partition; otherwise each partition is named
+			partition, options := "root", parts[0]
+			if len(parts) > 1 {
+				partition, options, parts = parts[0], parts[1], parts[1:]
+			}
+			parts = parts[1:]
+			if options != "" {
+				m.Options = append(m.Options, [2]string{partition, options})
+			}
 		}
-		if optional {
-			s = "-" + s
-		}
-		*p = append(*p, s)
+		*p = append(*p, m)
 	}
+}
+
+// imagePolicy reads which partitions images may have.
+func (l *line) imagePolicy(p *string) {
+	if l.value != "" {
+		if _, err := image.ParsePolicy(l.value); err != nil {
+			l.abort("Failed to parse image policy, refusing: "+l.value, syscall.EINVAL)
+			return
+		}
+	}
+	*p = l.value
 }
 
 func (l *line) binds(readOnly bool) {

@@ -6,7 +6,6 @@ import (
 	"syscall"
 
 	"ctl/internal/unit"
-	"ctl/sandbox/image"
 )
 
 // Readers of settings that nothing depends on here: these are read to say of them what the manager says.
@@ -144,15 +143,6 @@ func (l *line) quota() {
 	_, err := unit.Size(l.value, 1024)
 	if !share(l.value) && err != nil {
 		l.warn("Failed to parse disk quota value, ignoring: " + l.value)
-	}
-}
-
-func (l *line) imagePolicy() {
-	if l.value == "" {
-		return
-	}
-	if _, err := image.ParsePolicy(l.value); err != nil {
-		l.abort("Failed to parse image policy, refusing: "+l.value, syscall.EINVAL)
 	}
 }
 
