@@ -167,7 +167,7 @@ func launchSeen(text string) string {
 			line = line[:strings.IndexByte(line, ':')]
 		case strings.HasPrefix(line, "process ids:"), strings.HasPrefix(line, "process cgroup:"), strings.HasPrefix(line, "process NS"),
 			strings.HasPrefix(line, "environment MEMORY_PRESSURE"), strings.HasPrefix(line, "signals SigPnd:"),
-			strings.HasPrefix(line, "try open_by_handle_at:"), // as it was opened before or not
+			strings.HasPrefix(line, "try open_by_handle_at:"),   // as it was opened before or not
 			strings.HasPrefix(line, "process Seccomp_filters:"): // one of ours does what several of systemd's do
 			continue
 		case key == "Result":

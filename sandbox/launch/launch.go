@@ -52,7 +52,7 @@ type Room struct {
 	image       *image.Mounted // RootImage=
 	images      namespace.Images
 	copied      *copytree.Temporary // RootEphemeral= of RootDirectory=
-	network     *os.File       // namespaces
+	network     *os.File            // namespaces
 	ipc         *os.File
 	shared      bool     // these and tmp belong to another room
 	dynamic     *os.File // the lock of the user of DynamicUser=
