@@ -53,7 +53,7 @@ alive() { kill -0 $P 2>/dev/null; }
 serves() { until_ request || { echo "no answer $1:"; cat /tmp/request; }; }
 said() { test $(grep -c "$2" /tmp/messages) -ge $1; }
 begin() { : >/tmp/messages; /ctl/ctl run ARGS UNIT >>/tmp/messages 2>&1 & P=$!; until_ said 1 '^Started UNIT' || echo "it did not start"; serves "after the start"; }
-crash() { kill -KILL $(cat /proc/$P/task/*/children | cut -d' ' -f1); }
+crash() { for p in $(cat /proc/$P/task/*/children); do grep -q guardian /proc/$p/comm || kill -KILL $p; done; }
 ends() { wait $P; S=$?; test $S = $1 || echo "exit $S"; }
 left() { ps -eo pid,ppid,comm --no-headers | awk '$3 !~ /^(ps|awk|perl|bash|.sd-stubinit.)$/'; find /run/ctl -mindepth 1; }
 mkdir -p /run/lock # which booting makes

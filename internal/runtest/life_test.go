@@ -426,7 +426,8 @@ ExecStart=LOG a'; exec sleep 1000'
 ExecStopPost=LOG stoppost a $SERVICE_RESULT'
 `, more: map[string]string{"life-bound-b.service": `[Service]
 Type=exec
-ExecStart=LOG b'; exec sleep 1'
+ExecStartPre=LOG b'
+ExecStart=/bin/sleep 1
 `}, deaf: true},
 	{name: "environment", text: `[Service]
 Type=forking

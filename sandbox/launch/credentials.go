@@ -52,6 +52,7 @@ func (r *Room) credentials() error {
 		return at(credentials, err)
 	}
 	_ = os.RemoveAll(k.dir)
+	r.leaves(k.dir)
 	if err := os.Mkdir(k.dir, 0o700); err != nil {
 		return at(credentials, err)
 	}

@@ -74,6 +74,12 @@ func (r *Room) directory(k service.DirectoryKind, d *service.ManagedDirectory) e
 	top, mode := r.top(k), r.s.Directories[k].Mode
 	p := path.Join(top, d.Path)
 	dir := p
+	if k == service.RuntimeDirectory && r.s.PreserveRuntimeDirectory != "yes" {
+		r.leaves(p)
+		for _, l := range d.Links {
+			r.leaves(path.Join(top, l))
+		}
+	}
 	if err := makeParents(p); err != nil {
 		return err
 	}
@@ -247,6 +253,7 @@ func (r *Room) temporary() error {
 		if err != nil {
 			return at(namespaces, err)
 		}
+		r.leaves(outer)
 		if err := os.Mkdir(outer+"/tmp", 0o777); err != nil {
 			return at(namespaces, err)
 		}

@@ -47,6 +47,7 @@ type Room struct {
 
 	host        *os.File       // the root directory of the host that we are in
 	proc        *os.File       // its /proc
+	left        *os.File       // the list of what is to be removed
 	tmp         [2]string      // PrivateTmp=yes: what is at /tmp and /var/tmp
 	creds       string         // the directory of the credentials
 	image       *image.Mounted // RootImage=
@@ -78,6 +79,9 @@ func Open(h *Host, s *service.Exec, u *service.Unit, o Options) (r *Room, err er
 	}
 	if r.proc, err = os.OpenFile("/proc", unix.O_PATH|unix.O_DIRECTORY, 0); err == nil {
 		r.host, err = os.OpenFile("/", unix.O_PATH|unix.O_DIRECTORY, 0)
+	}
+	if err == nil {
+		err = r.openLeft()
 	}
 	if err == nil {
 		err = r.thread(r.prepare)
@@ -180,7 +184,7 @@ func (r *Room) Close(restarting bool) error {
 			f.Close()
 		}
 	}
-	for _, f := range [...]*os.File{r.proc, r.host} {
+	for _, f := range [...]*os.File{r.proc, r.host, r.left} {
 		if f != nil {
 			f.Close()
 		}

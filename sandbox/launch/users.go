@@ -245,6 +245,7 @@ func (r *Room) claim(uid uint32, name string) bool {
 		f.Close()
 		return false
 	}
+	r.leaves(path)
 	r.dynamic, r.dynamicPath = f, path
 	_ = f.Truncate(0)
 	fmt.Fprintln(f, name)

@@ -12,6 +12,7 @@ import (
 // mainEnded says what becomes of a service whose main process has ended.
 func (a *activity) mainEnded(s syscall.WaitStatus) {
 	a.r.loop.forget(a.main.alien)
+	a.r.guardian.forget(a.main.pid)
 	a.main.pid, a.main.alien, a.main.known = 0, nil, true
 	a.ended, a.hasEnded = s, true
 	f := resultOf(s, a.s.Type != service.Oneshot, &a.s.SuccessExit)

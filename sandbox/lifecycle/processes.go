@@ -15,7 +15,11 @@ import (
 )
 
 // joined notes that a process was started for a service.
-func (r *run) joined(a *activity, pid int) { r.owners[pid] = a }
+func (r *run) joined(a *activity, pid int) {
+	r.alone = false
+	r.owners[pid] = a
+	r.guardian.watch(pid, a.s.KillMode)
+}
 
 // processes are those of a service that live. In a cgroup of its own the kernel says which they are; otherwise they are its commands with their
 // descendants, of whom those whose parent has ended are ours, whose sessions tell whose they were.
@@ -23,7 +27,11 @@ func (r *run) processes(a *activity) []int {
 	if a.group != nil {
 		return a.members()
 	}
-	l := descendants(r.pid)
+	if r.alone { // who could start any?
+		return nil
+	}
+	l := descendants(r.pid, r.guardian.id())
+	r.alone = len(l) == 0
 	of := make(map[int]relative, len(l))
 	for _, p := range l {
 		of[p.pid] = p
@@ -135,6 +143,7 @@ func (a *activity) setMain(p relative) {
 	a.r.loop.forget(a.main.alien)
 	a.main = process{pid: p.pid, known: true}
 	a.r.owners[p.pid] = a
+	a.r.guardian.watch(p.pid, a.s.KillMode)
 	if p.parent == a.r.pid {
 		return
 	}

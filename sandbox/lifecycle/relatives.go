@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"ctl/internal/sys"
 )
 
 // A relative is a process with those that matter for whose it is.
@@ -16,23 +18,23 @@ type relative struct {
 	zombie               bool
 }
 
-// descendants are those of a process that is us. Other processes, of which a machine may have thousands, are looked at only where the kernel
-// does not list children (CONFIG_PROC_CHILDREN), and then they are all that is returned.
-func descendants(pid int) []relative {
-	if err := unix.Waitid(unix.P_ALL, 0, nil, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil); errors.Is(err, unix.ECHILD) {
-		return nil
-	}
+// descendants are those of a process, without one of its children. Other processes, of which a machine may have thousands, are looked at only
+// where the kernel does not list children (CONFIG_PROC_CHILDREN), and then they are all that is returned.
+func descendants(pid, without int) []relative {
 	pids, ok := children(pid)
 	if !ok {
-		return table()
+		pids = everybody()
 	}
 	var l []relative
 	for len(pids) > 0 {
-		if r, ok := lookAt(pids[0]); ok {
+		if r, ok := lookAt(pids[0]); ok && pids[0] != without {
 			l = append(l, r)
 		}
-		more, _ := children(pids[0])
-		pids = append(pids[1:], more...)
+		if ok {
+			more, _ := children(pids[0])
+			pids = append(pids, more...)
+		}
+		pids = pids[1:]
 	}
 	return l
 }
@@ -43,7 +45,7 @@ func children(pid int) ([]int, bool) {
 	threads := entries(dir)
 	var l []int
 	for _, t := range threads {
-		data, err := read(dir + "/" + t + "/children")
+		data, err := sys.ReadFile(dir + "/" + t + "/children")
 		if errors.Is(err, unix.ENOENT) && unix.Access(dir+"/"+t, unix.F_OK) == nil {
 			return nil, false
 		}
@@ -56,14 +58,12 @@ func children(pid int) ([]int, bool) {
 	return l, true
 }
 
-// table are the processes that can be seen.
-func table() []relative {
-	var l []relative
+// everybody is all processes that can be seen.
+func everybody() []int {
+	var l []int
 	for _, n := range entries("/proc") {
 		if pid, err := strconv.Atoi(n); err == nil {
-			if r, ok := lookAt(pid); ok {
-				l = append(l, r)
-			}
+			l = append(l, pid)
 		}
 	}
 	return l
@@ -79,31 +79,9 @@ func entries(dir string) []string {
 	return names
 }
 
-// read reads a file of /proc, without what package os does for files that one may have to wait for.
-func read(name string) ([]byte, error) {
-	fd, err := unix.Open(name, unix.O_RDONLY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return nil, err
-	}
-	defer unix.Close(fd)
-	buf := make([]byte, 0, 512)
-	for {
-		n, err := unix.Read(fd, buf[len(buf):cap(buf)])
-		if errors.Is(err, unix.EINTR) {
-			continue
-		}
-		if err != nil || n <= 0 {
-			return buf, err
-		}
-		if buf = buf[:len(buf)+n]; len(buf) == cap(buf) {
-			buf = append(buf, 0)[:len(buf)]
-		}
-	}
-}
-
 // lookAt reads what the kernel says of a process, proc_pid_stat(5).
 func lookAt(pid int) (relative, bool) {
-	data, err := read("/proc/" + decimal(pid) + "/stat")
+	data, err := sys.ReadFile("/proc/" + decimal(pid) + "/stat")
 	if err != nil {
 		return relative{}, false
 	}
@@ -118,7 +96,7 @@ func lookAt(pid int) (relative, bool) {
 
 // commandName is what the manager calls a process in messages.
 func commandName(pid int) string {
-	data, err := read("/proc/" + decimal(pid) + "/comm")
+	data, err := sys.ReadFile("/proc/" + decimal(pid) + "/comm")
 	if err != nil {
 		return "n/a"
 	}

@@ -15,10 +15,12 @@ import (
 type run struct {
 	c          *Config
 	loop       *loop
+	guardian   *guardian
 	pid        int
 	members    []*member
 	activities []*activity
 	owners     map[int]*activity // whose a process is, or was, for its session
+	alone      bool              // none of our children or their descendants lives
 	refused    int               // what stands for the PID of the last process that could not be started
 	sockets    int
 	ending     bool
@@ -44,7 +46,8 @@ func Run(c *Config, set *Set) (Outcome, error) {
 		return Outcome{}, err
 	}
 	defer l.close()
-	r := &run{c: c, loop: l, pid: os.Getpid(), owners: make(map[int]*activity)}
+	r := &run{c: c, loop: l, pid: os.Getpid(), owners: make(map[int]*activity), guardian: guard()}
+	defer r.guardian.dismiss()
 	if err := r.join(set); err != nil {
 		return Outcome{}, err
 	}
@@ -107,6 +110,7 @@ func (r *run) reap() {
 }
 
 func (r *run) childEnded(pid int, s syscall.WaitStatus) {
+	r.guardian.forget(pid)
 	for _, a := range r.activities {
 		switch pid {
 		case a.main.pid:

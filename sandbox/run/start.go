@@ -2,8 +2,6 @@ package run
 
 import (
 	"errors"
-	"os"
-	"path/filepath"
 
 	"ctl/internal/term"
 	"ctl/internal/unit"
@@ -15,10 +13,12 @@ import (
 // start runs the units until they have ended.
 func (c *Call) start(s *set) (err error) {
 	host := &launch.Host{Tree: c.Opt.root, User: c.Opt.scope == user}
-	if host.Runtime, err = runtimeDir(host.User); err != nil {
+	l, err := c.take(host.User)
+	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(host.Runtime)) }()
+	defer func() { err = errors.Join(err, l.end()) }()
+	host.Runtime = l.dir
 	config := &lifecycle.Config{
 		Tree:    c.Opt.root,
 		User:    host.User,
@@ -53,23 +53,4 @@ func (c *Call) start(s *set) (err error) {
 		return exit(o.Status)
 	}
 	return nil
-}
-
-// runtimeDir makes a directory for what lives as long as the call, which services may look through but not list.
-func runtimeDir(user bool) (string, error) {
-	top := "/run/ctl"
-	if user {
-		top = filepath.Join(os.Getenv("XDG_RUNTIME_DIR"), "ctl")
-		if !filepath.IsAbs(top) {
-			top = filepath.Join(os.TempDir(), "ctl-"+os.Getenv("USER"))
-		}
-	}
-	if err := os.MkdirAll(top, 0o755); err != nil {
-		return "", err
-	}
-	dir, err := os.MkdirTemp(top, "run-")
-	if err != nil {
-		return "", err
-	}
-	return dir, os.Chmod(dir, 0o711)
 }

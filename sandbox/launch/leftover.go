@@ -1,0 +1,52 @@
+package launch
+
+import (
+	"os"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// Left is the name of the file in Host.Runtime that lists what is to be removed when the services have ended.
+const Left = "left"
+
+// A Leftover is a path in a tree, "/" for none.
+type Leftover struct{ Tree, Path string }
+
+// openLeft opens the list, which is out of reach in a tree.
+func (r *Room) openLeft() (err error) {
+	if r.h.Runtime != "" {
+		r.left, err = os.OpenFile(r.h.Runtime+"/"+Left, os.O_WRONLY|os.O_APPEND|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
+	}
+	return err
+}
+
+// leaves lists a path before it is made.
+func (r *Room) leaves(path string) {
+	if r.left == nil {
+		return
+	}
+	tree := r.h.Tree
+	if tree == "" {
+		tree = "/"
+	}
+	_, _ = r.left.WriteString(strconv.Quote(tree) + " " + strconv.Quote(path) + "\n")
+}
+
+// Leftovers reads the list.
+func Leftovers(text string) []Leftover {
+	var all []Leftover
+	for line := range strings.Lines(text) {
+		first, err := strconv.QuotedPrefix(line)
+		if err != nil {
+			continue
+		}
+		tree, err := strconv.Unquote(first)
+		path, err2 := strconv.Unquote(strings.TrimSpace(line[len(first):]))
+		if err == nil && err2 == nil {
+			all = append(all, Leftover{tree, path})
+		}
+	}
+	return all
+}
