@@ -50,10 +50,7 @@ func (c *Call) checkUnits(good func(state string) bool, otherwise Exit) error {
 	}
 	found, fulfilled := false, false
 	shown := []term.Value{}
-	states, err := m.UnitStates(names)
-	if err != nil {
-		return Failure{"retrieve unit state", err}
-	}
+	states, failed := m.UnitStates(names)
 	for i, s := range states {
 		if !slices.Contains(activeStates[:], s.Active) {
 			return cli.Usage("Invalid unit state '" + s.Active + "' for: " + names[i])
@@ -64,6 +61,9 @@ func (c *Call) checkUnits(good func(state string) bool, otherwise Exit) error {
 		}
 		fulfilled = fulfilled || good(s.Active)
 		found = found || s.Load != "not-found"
+	}
+	if failed != nil {
+		return Failure{"retrieve unit state", failed}
 	}
 	if c.moreJSON() && !c.Opt.Quiet {
 		c.Print(c.Opt.JSON.Format(shown))

@@ -48,6 +48,7 @@ func (c *Call) catNames() ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	c.Opt.All = true // units that are idle have files too
 	names, _, err := c.expandNames(m, c.Args, "")
 	if err == nil && c.Opt.WithDeps {
 		names = c.withDependencies(m, names)

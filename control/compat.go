@@ -280,8 +280,9 @@ func isShutdownTime(s string) bool {
 	if h, m, ok := strings.Cut(s, ":"); ok {
 		return partOfTime(h, 24) && partOfTime(m, 60)
 	}
-	n, ok := unit.Integer(strings.TrimPrefix(s, "+"))
-	return ok && n >= 0
+	span := strings.TrimPrefix(s, "+")
+	n, ok := unit.Integer(span)
+	return ok && n >= 0 && (span == s || '0' <= span[0] && span[0] <= '9')
 }
 
 // partOfTime tells whether s is a number below limit; nothing is zero.

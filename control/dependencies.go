@@ -153,7 +153,7 @@ func listDependencies(c *Call) error {
 		return err
 	}
 	t := dependencyTree{c: c, paint: c.painter(), graph: &dependencyGraph{m: m, properties: c.dependencyProperties(), nodes: map[string]*dependent{}},
-		plain: c.Opt.Plain || len(c.Opt.Types) > 0 || len(c.Opt.States) > 0}
+		plain: c.Opt.Plain || len(c.Opt.Types) > 0 || len(c.Opt.States) > 0, columns: max(term.Columns(c.Getenv, c.Stdout), 20)}
 	if err := t.learn(names); err != nil {
 		return Failure{"get properties of " + names[0], err}
 	}
@@ -189,7 +189,9 @@ type dependencyTree struct {
 	graph *dependencyGraph
 	plain bool // without branches
 	path  []string
-	b     strings.Builder
+
+	columns int // lines may have
+	b       strings.Builder
 }
 
 // learn asks for all that the tree shows, one level below the other.
@@ -275,12 +277,27 @@ func dependencyColor(active string) string {
 // line writes one unit with the branches that lead to it.
 func (t *dependencyTree) line(glyph, name string, open []bool, last bool) {
 	if t.plain {
-		t.b.WriteString("  " + name + "\n")
+		t.b.WriteString("  " + t.fitting(name, 0) + "\n")
 		return
 	}
 	t.b.WriteString(glyph + " ")
-	for _, more := range open {
-		t.b.WriteString(t.paint.stem(!more))
+	const step, dots = 2, "..."
+	for i := range len(open) + 1 {
+		switch {
+		case !t.c.Opt.Full && step*(i+1) > t.columns-len(dots):
+			t.b.WriteString(strings.Repeat(" ", 1-t.columns%2) + dots + "\n")
+			return
+		case i < len(open):
+			t.b.WriteString(t.paint.stem(!open[i]))
+		}
 	}
-	t.b.WriteString(t.paint.branch(last) + name + "\n")
+	t.b.WriteString(t.paint.branch(last) + t.fitting(name, step*len(open)+step) + "\n")
+}
+
+// fitting is a name as far as it has room on a line that begins with a prefix.
+func (t *dependencyTree) fitting(name string, prefix int) string {
+	if t.c.Opt.Full {
+		return name
+	}
+	return term.Ellipsize(name, t.columns-prefix, !t.paint.utf8)
 }

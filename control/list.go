@@ -107,7 +107,7 @@ func (c *Call) printUnitFiles(files []enable.UnitFile) {
 	var out string
 	show := c.page
 	if c.Opt.JSON != term.NoJSON {
-		out, show = c.Opt.JSON.Format(unitFileObjects(files)), c.Print
+		out, show = c.Opt.JSON.Colored(unitFileObjects(files), c.colors()), c.Print
 	} else {
 		out = c.unitFileTable(files).String()
 	}

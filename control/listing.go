@@ -35,7 +35,7 @@ func text(s string) field {
 // print shows the listing as a table, with the number of rows below, or as JSON.
 func (l *listing) print(c *Call) {
 	if c.Opt.JSON != term.NoJSON {
-		c.Print(c.Opt.JSON.Format(l.objects()))
+		c.Print(c.Opt.JSON.Colored(l.objects(), c.colors()))
 		return
 	}
 	t := c.newTable()

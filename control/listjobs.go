@@ -17,13 +17,14 @@ func listJobs(c *Call) error {
 	if err != nil {
 		return Failure{"list jobs", err}
 	}
+	all := len(jobs)
 	if len(c.Args) > 0 {
 		jobs = slices.DeleteFunc(jobs, func(j manager.Job) bool { return !c.fits(j.Unit) })
 	}
 	legend := c.legend()
 	if len(jobs) == 0 {
 		if legend {
-			c.page(noJobs(c))
+			c.page(noJobs(c, all))
 		}
 		return nil
 	}
@@ -51,9 +52,10 @@ func listJobs(c *Call) error {
 	return nil
 }
 
-func noJobs(c *Call) string {
+// noJobs says that there are no jobs, or none to be listed.
+func noJobs(c *Call, all int) string {
 	what := "No jobs running."
-	if len(c.Args) > 0 {
+	if all > 0 {
 		what = "No jobs listed."
 	}
 	return c.colors().Paint(term.Green, what) + "\n"

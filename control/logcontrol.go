@@ -36,10 +36,11 @@ func serviceLog(c *Call) error {
 	if err != nil {
 		return Failure{"obtain BusName= property of " + name, err}
 	}
+	const page = "org.freedesktop.LogControl1(5)"
 	if bus == "" {
 		c.Log(term.Err, "Unit "+name+" doesn't declare BusName=.")
 		c.Log(term.Notice, "Hint: the service must declare BusName= and implement the appropriate D-Bus interface.\n"+
-			"      See the org.freedesktop.LogControl1(5) man page for details.")
+			"      See the "+c.painter().link("man:"+page, page+" man page")+" for details.")
 		return Exit(1)
 	}
 	return c.logControl(m, bus, strings.TrimPrefix(c.Verb, "service-log-"), c.Args[1:])

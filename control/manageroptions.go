@@ -176,7 +176,8 @@ func setImagePolicy(c *Call, v string) error {
 // isStartVerb tells whether a verb queues jobs, as start does.
 func isStartVerb(verb string) bool {
 	switch verb {
-	case "start", "stop", "reload", "restart", "try-restart", "reload-or-restart", "try-reload-or-restart":
+	case "start", "stop", "reload", "restart", "try-restart", "reload-or-restart", "try-reload-or-restart", "isolate", "enqueue-marked",
+		"condstop", "condreload", "condrestart", "force-reload", "reload-or-try-restart", "default", "rescue", "emergency":
 		return true
 	}
 	return false

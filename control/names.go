@@ -2,6 +2,7 @@ package control
 
 import (
 	"cmp"
+	"errors"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,17 +13,17 @@ import (
 )
 
 // expandNames makes names of units of operands, as they were typed: a suffix is added where there
-// is no type, and patterns are replaced by the names of the loaded units that fit, which come last.
+// is no type, and patterns are replaced by the names of the loaded units that fit and that the options do not leave out, which come last.
 // globbed tells whether there was a pattern.
 func (c *Call) expandNames(m *manager.Conn, operands []string, suffix string) (names []string, globbed bool, err error) {
 	names, globs, err := c.mangleNames(operands, suffix)
 	if err != nil || len(globs) == 0 {
 		return names, false, err
 	}
-	units, err := m.ListUnits(nil, globs)
+	units, err := c.listed(m, globs)
 	if err != nil {
-		c.Log(term.Err, Failure{"list units", err}.Error())
-		return nil, true, Failure{"expand names", errno(err)}
+		c.Log(term.Err, err.Error())
+		return nil, true, Failure{"expand names", errno(errors.Unwrap(err))}
 	}
 	for _, u := range units {
 		names = append(names, u.ID)

@@ -56,8 +56,8 @@ func (c *Call) startNamed(verb string, operands []string) error {
 	if err != nil {
 		return err
 	}
-	if globbed && verb == "start" && !c.Opt.All && !c.Opt.Quiet {
-		c.Log(term.Warning, "Warning: systemctl start called with a glob pattern.")
+	if globbed && (verb == "start" || verb == "isolate") && !c.Opt.All && !c.Opt.Quiet {
+		c.Log(term.Warning, "Warning: "+c.colors().Paint(term.Red, "systemctl start called with a glob pattern."))
 		c.Log(term.Notice, "Hint: unit globs expand to loaded units, so start will usually have no effect.\n"+
 			"      Passing --all will also load units which are pulled in by other units.\n"+
 			"      See systemctl(1) for more details.")

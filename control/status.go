@@ -1,8 +1,8 @@
 package control
 
 import (
-	"errors"
-	"syscall"
+	"cmp"
+	"os"
 
 	"ctl/control/journal"
 	"ctl/control/manager"
@@ -62,19 +62,22 @@ func (w *statusWriter) fails(status Exit) {
 
 // operands shows the units that the operands name, those of processes first, then those that patterns fit.
 func (w *statusWriter) operands() error {
+	var failed error
 	pids, names := w.c.numbers()
 	for _, pid := range pids {
 		unit, err := w.c.unitOf(w.m, pid)
 		if err != nil {
 			w.flush()
-			return err
+			w.c.status(err)
+			failed = Exit(1)
+			continue
 		}
 		if err := w.pages([]*shownUnit{{name: unit, path: manager.UnitPath(unit)}}); err != nil {
 			return err
 		}
 	}
 	if len(names) == 0 {
-		return nil
+		return failed
 	}
 	units, globs, err := w.c.mangleNames(names, "")
 	if err == nil && w.c.Opt.WithDeps {
@@ -90,17 +93,19 @@ func (w *statusWriter) operands() error {
 		l = append(l, &shownUnit{name: u, path: manager.UnitPath(u)})
 	}
 	if err := w.pages(l); err != nil || len(globs) == 0 {
-		return err
+		return cmp.Or(err, failed)
 	}
-	return w.listed(globs)
+	return cmp.Or(w.listed(globs), failed)
 }
 
 // unitOf is the unit that a process belongs to.
 func (c *Call) unitOf(m *manager.Conn, pid uint32) (string, error) {
+	if pid == 0 {
+		pid = uint32(os.Getpid())
+	}
 	name, err := m.UnitOf(pid)
 	switch {
-	case errors.Is(err, syscall.ESRCH):
-		c.Log(term.Err, "PID "+decimal(pid)+" doesn't exist or is already gone.")
+	case c.unitless(decimal(pid), err):
 		return "", Exit(1)
 	case err != nil:
 		return "", Failure{"get unit for PID " + decimal(pid), err}

@@ -53,7 +53,7 @@ func (c *Call) lists(u manager.Unit) bool {
 func (c *Call) printUnits(units []manager.Unit) {
 	jobs := slices.ContainsFunc(units, func(u manager.Unit) bool { return u.JobID != 0 })
 	if c.Opt.JSON != term.NoJSON {
-		c.Print(c.Opt.JSON.Format(unitObjects(units, jobs)))
+		c.Print(c.Opt.JSON.Colored(unitObjects(units, jobs), c.colors()))
 		return
 	}
 	legend := c.legend()
@@ -161,12 +161,13 @@ func (c *Call) unitLegend(n int, jobs bool, colors term.Colors) string {
 		b.WriteString(colors.Paint(color, text) + "\n")
 	}
 	b.WriteString("\n")
+	to := c.painter().glyph("→")
 	if n > 0 {
-		line(term.Grey, "Legend: LOAD   → Reflects whether the unit definition was properly loaded.")
-		line(term.Grey, "        ACTIVE → The high-level unit activation state, i.e. generalization of SUB.")
-		line(term.Grey, "        SUB    → The low-level unit activation state, values depend on unit type.")
+		line(term.Grey, "Legend: LOAD   "+to+" Reflects whether the unit definition was properly loaded.")
+		line(term.Grey, "        ACTIVE "+to+" The high-level unit activation state, i.e. generalization of SUB.")
+		line(term.Grey, "        SUB    "+to+" The low-level unit activation state, values depend on unit type.")
 		if jobs {
-			line(term.Grey, "        JOB    → Pending job for the unit.")
+			line(term.Grey, "        JOB    "+to+" Pending job for the unit.")
 		}
 		b.WriteString("\n")
 	}
@@ -185,7 +186,7 @@ func (c *Call) unitLegend(n int, jobs bool, colors term.Colors) string {
 		line(term.Grey, "Pass --all to see loaded but inactive units, too.")
 		line(term.Grey, others)
 	default:
-		line(color, count)
+		line("", count)
 	}
 	return b.String()
 }

@@ -43,14 +43,24 @@ func whoami(c *Call) error {
 		case err == nil:
 			c.Print(name + "\n")
 			continue
-		case manager.IsName(err, "NoUnitForPID"):
-			c.Log(term.Err, "PID "+arg+" does not belong to any loaded unit.")
-		case errors.Is(err, syscall.ESRCH):
-			c.Log(term.Err, "PID "+arg+" doesn't exist or is already gone.")
+		case c.unitless(arg, err):
 		default:
 			c.Log(term.Err, whoamiFailed(arg, err))
 		}
 		status = Exit(1)
 	}
 	return status
+}
+
+// unitless tells, and says, that a process has no unit or is none.
+func (c *Call) unitless(pid string, err error) bool {
+	switch {
+	case manager.IsName(err, "NoUnitForPID"):
+		c.Log(term.Err, "PID "+pid+" does not belong to any loaded unit.")
+	case errors.Is(err, syscall.ESRCH):
+		c.Log(term.Err, "PID "+pid+" doesn't exist or is already gone.")
+	default:
+		return false
+	}
+	return true
 }

@@ -98,13 +98,14 @@ func Scan(values []any, to ...any) bool {
 // UnitState is how a unit was loaded and whether it is active.
 type UnitState struct{ Load, Active string }
 
-// UnitStates asks for the states of several units at once.
+// UnitStates asks for the states of several units at once. With an error they are those of the units before the one that it is about.
 func (c *Conn) UnitStates(names []string) ([]UnitState, error) {
 	calls := make([]Call, 0, 2*len(names))
 	for _, n := range names {
 		calls = append(calls, Get(UnitPath(n), UnitInterface, "ActiveState"), Get(UnitPath(n), UnitInterface, "LoadState"))
 	}
 	l := make([]UnitState, len(names))
+	known := 0
 	err := c.Each(calls, func(i int, reply []any, err error) error {
 		state, err := Read[string](reply, err)
 		if i%2 == 0 {
@@ -112,9 +113,12 @@ func (c *Conn) UnitStates(names []string) ([]UnitState, error) {
 		} else {
 			l[i/2].Load = state
 		}
+		if err == nil {
+			known = i + 1
+		}
 		return err
 	})
-	return l, err
+	return l[:known/2], err
 }
 
 // Outdated are those of several units that are loaded and whose files have changed since.

@@ -16,6 +16,10 @@ const (
 	Grey   = "\x1b[0;90m\x1b[0;38:5:245m"
 	Plain  = "\x1b[0m"
 
+	// Of JSON.
+	blue  = "\x1b[0;1;34m"
+	green = "\x1b[0;32m"
+
 	// Italic is added to a colour.
 	Italic = "\x1b[3m"
 

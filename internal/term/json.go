@@ -30,41 +30,50 @@ type Member struct {
 }
 
 // Format writes v in the layout of the reference, its end of line included.
-func (m JSONMode) Format(v Value) string {
-	var b strings.Builder
+func (m JSONMode) Format(v Value) string { return m.Colored(v, Colors{}) }
+
+// Colored is Format in colours.
+func (m JSONMode) Colored(v Value, colors Colors) string {
+	b := jsonWriter{colors: colors}
 	switch m {
 	case JSONPretty:
-		pretty(&b, v, 0)
+		b.pretty(v, 0)
 	case JSONSeq:
 		b.WriteByte(0x1e)
-		compact(&b, v)
+		b.compact(v)
 	case JSONSSE:
 		b.WriteString("data: ")
-		compact(&b, v)
+		b.compact(v)
 		b.WriteByte('\n')
 	default:
-		compact(&b, v)
+		b.compact(v)
 	}
 	b.WriteByte('\n')
 	return b.String()
 }
 
-func scalar(b *strings.Builder, v Value) {
+// A jsonWriter writes values.
+type jsonWriter struct {
+	strings.Builder
+	colors Colors
+}
+
+func (b *jsonWriter) scalar(v Value) {
 	switch v := v.(type) {
 	case nil:
-		b.WriteString("null")
+		b.WriteString(b.colors.Paint(Bold, "null"))
 	case bool:
-		b.WriteString(strconv.FormatBool(v))
+		b.WriteString(b.colors.Paint(Bold, strconv.FormatBool(v)))
 	case int:
-		b.WriteString(strconv.Itoa(v))
+		b.WriteString(b.colors.Paint(blue, strconv.Itoa(v)))
 	case uint64:
-		b.WriteString(strconv.FormatUint(v, 10))
+		b.WriteString(b.colors.Paint(blue, strconv.FormatUint(v, 10)))
 	case string:
-		quote(b, v)
+		b.quote(v)
 	}
 }
 
-func compact(b *strings.Builder, v Value) {
+func (b *jsonWriter) compact(v Value) {
 	switch v := v.(type) {
 	case []Value:
 		b.WriteByte('[')
@@ -72,7 +81,7 @@ func compact(b *strings.Builder, v Value) {
 			if i > 0 {
 				b.WriteByte(',')
 			}
-			compact(b, e)
+			b.compact(e)
 		}
 		b.WriteByte(']')
 	case Object:
@@ -81,17 +90,17 @@ func compact(b *strings.Builder, v Value) {
 			if i > 0 {
 				b.WriteByte(',')
 			}
-			quote(b, m.Name)
+			b.quote(m.Name)
 			b.WriteByte(':')
-			compact(b, m.Value)
+			b.compact(m.Value)
 		}
 		b.WriteByte('}')
 	default:
-		scalar(b, v)
+		b.scalar(v)
 	}
 }
 
-func pretty(b *strings.Builder, v Value, depth int) {
+func (b *jsonWriter) pretty(v Value, depth int) {
 	indent := func(n int) {
 		b.WriteByte('\n')
 		for range n {
@@ -110,7 +119,7 @@ func pretty(b *strings.Builder, v Value, depth int) {
 				b.WriteByte(',')
 			}
 			indent(depth + 1)
-			pretty(b, e, depth+1)
+			b.pretty(e, depth+1)
 		}
 		indent(depth)
 		b.WriteByte(']')
@@ -125,20 +134,21 @@ func pretty(b *strings.Builder, v Value, depth int) {
 				b.WriteByte(',')
 			}
 			indent(depth + 1)
-			quote(b, m.Name)
+			b.quote(m.Name)
 			b.WriteString(" : ")
-			pretty(b, m.Value, depth+1)
+			b.pretty(m.Value, depth+1)
 		}
 		indent(depth)
 		b.WriteByte('}')
 	default:
-		scalar(b, v)
+		b.scalar(v)
 	}
 }
 
 // quote writes a JSON string, RFC 8259; bytes that are no UTF-8 become U+FFFD.
-func quote(b *strings.Builder, s string) {
+func (b *jsonWriter) quote(s string) {
 	b.WriteByte('"')
+	b.WriteString(b.colors.Sequence(green))
 	for _, r := range s {
 		switch {
 		case r == '"' || r == '\\':
@@ -163,6 +173,9 @@ func quote(b *strings.Builder, s string) {
 		default:
 			b.WriteRune(r)
 		}
+	}
+	if b.colors.On() {
+		b.WriteString(Plain)
 	}
 	b.WriteByte('"')
 }
