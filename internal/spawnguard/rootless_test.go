@@ -41,3 +41,17 @@ func TestRootless(t *testing.T) {
 		})
 	}
 }
+
+// TestNoUserNamespaces: there are no more user namespaces, in one where that is so.
+func TestNoUserNamespaces(t *testing.T) {
+	r := hostile(t, oracle.HostCall{Setup: "chown -R 1000:1000 t; chown root:root t/srv/device\n", Script: `
+few() { unshare --map-users=0,0,200000 --map-groups=0,0,200000 -U -m --setuid 0 sh -c "echo $1 >/proc/sys/user/max_user_namespaces; $2"; }
+for s in "$plain" "$plain -U" "$hard"; do few 0 "$s -D t true" 2>&1; echo "$?."; done
+few 1 "setpriv --reuid 1000 --regid 1000 --clear-groups $plain -D t true" 2>&1; echo "$?."
+few 0 "setpriv --reuid 1000 --regid 1000 --clear-groups $plain -D t true" 2>&1; echo "$?."`})
+	const full = ": No space left on device\n1.\n"
+	want := strings.Repeat("Failed to fork inner child"+full, 4) + "Failed to make a user namespace, without which only root can start containers" + full
+	if r.Stdout != want {
+		t.Errorf("%q", r.Stdout)
+	}
+}

@@ -1,10 +1,6 @@
 package container
 
-import (
-	"fmt"
-
-	"ctl/sandbox/console"
-)
+import "ctl/sandbox/console"
 
 // openConsole opens a pseudo terminal of the container's own file system of terminals, which is open as pts, pty(7).
 func (b *builder) openConsole(pts int) error {
@@ -18,7 +14,7 @@ func (b *builder) openConsole(pts int) error {
 	}
 	var err error
 	if b.master, b.slave, err = console.NewPair(pts, owner, group); err != nil {
-		return fmt.Errorf("open a terminal: %w", err)
+		return Failure{"Failed to allocate a pty", err}
 	}
 	return nil
 }

@@ -24,6 +24,12 @@ type guardian struct {
 // A span is file descriptors from first to last.
 type span struct{ first, last uintptr }
 
+// starting stands for the fork of the payload; no call of its program has this index.
+const starting = 1 << 24
+
+// notForked is what is said if there is no process for the payload, or one of its namespaces cannot be made.
+const notForked = "Failed to fork inner child"
+
 // start forks the guardian, which is where the payload's program is, and, from it, the payload, between program.Hold and program.Release. The
 // calling thread must live on for as long as the container does.
 //
@@ -34,7 +40,6 @@ func (g *guardian) start(heap *program.Heap) (uintptr, syscall.Errno) {
 	if pid != 0 || e != 0 {
 		return pid, e
 	}
-	const starting = 1 << 24 // no call of the payload has this index
 	// If the supervisor is gone already, the payload will find nobody to talk to.
 	syscall.RawSyscall(syscall.SYS_PRCTL, unix.PR_SET_PDEATHSIG, uintptr(unix.SIGTERM), 0)
 	syscall.RawSyscall(syscall.SYS_PRCTL, unix.PR_SET_DUMPABLE, 0, 0)

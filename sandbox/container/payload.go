@@ -145,7 +145,7 @@ func (p *payload) memory(target, mode, size, inodes string) program.Register {
 
 // cgroup shows the container the cgroups from its own down, cgroup_namespaces(7).
 func (p *payload) cgroup(s *Step) {
-	p.Sys("make a cgroup namespace", program.None, unix.SYS_UNSHARE, unix.CLONE_NEWCGROUP).Allow(unix.EPERM, unix.EINVAL)
+	p.Sys("Failed to unshare cgroup namespace", program.None, unix.SYS_UNSHARE, unix.CLONE_NEWCGROUP).Allow(unix.EPERM, unix.EINVAL)
 	from := p.Len()
 	about := "mount " + s.Target
 	fs, fd := p.Reg(), p.Reg()
@@ -242,7 +242,7 @@ func (p *payload) limits(proc program.Register) {
 	if l.Personality != nil {
 		p.Sys("set the personality", program.None, unix.SYS_PERSONALITY, int(*l.Personality))
 	}
-	all := p.own&(1<<unix.CAP_SYS_RESOURCE) != 0 && (p.c.Users == nil || MappedIDs() == 0)
+	all := p.own&(1<<unix.CAP_SYS_RESOURCE) != 0 && p.c.Users == nil
 	for i, r := range l.Rlimits {
 		var own unix.Rlimit
 		if r == nil || unix.Prlimit(0, i, nil, &own) == nil && own == *r {

@@ -102,7 +102,7 @@ func (c *Container) start(h Hooks, home *mount.Home) (*Running, error) {
 		}
 		ns, err := newUserNamespace(b.heap, spans, spans)
 		if err != nil {
-			return nil, fmt.Errorf("make a user namespace: %w", err)
+			return nil, Failure{"Failed to set up ID mapped mounts", err}
 		}
 		defer unix.Close(ns)
 		b.users = ns
@@ -267,7 +267,7 @@ func (c *Container) launch(b *builder, r *Running, h Hooks, home *mount.Home) er
 	p.Free()
 	closeTheirs()
 	if e != 0 {
-		return fmt.Errorf("fork: %w", e)
+		return Failure{notForked, e}
 	}
 	r.guardian = int(pid)
 	if home != nil {
@@ -300,6 +300,9 @@ func (c *Container) launch(b *builder, r *Running, h Hooks, home *mount.Home) er
 // failed is the failure of the payload as an error.
 func (p *payload) failed(f program.Failure) error {
 	about := p.About(f)
+	if f.Index == starting {
+		about = notForked
+	}
 	if f.Errno == 0 {
 		return fmt.Errorf("%s: the other side has gone", about)
 	}
