@@ -40,7 +40,7 @@ for u in $U; do
 	for n in $(seq 50); do test -e /run/credentials/$u.service && systemctl show -P Id $u >/dev/null || break; done
 	mv /out/$u /out/$u.systemd 2>/dev/null
 	for f in here err pre; do test -f /out/$f && cat /out/$f >>/out/$u.systemd; done
-	{ echo "after: $(ls -d /run/rl* /run/a/b /run/credentials/$u.service /tmp/systemd-private-*-$u* 2>/dev/null; ls -A /var/lib/systemd/ephemeral-trees 2>/dev/null)"; systemctl show -p Result,ExecMainCode,ExecMainStatus $u.service; } >>/out/$u.systemd
+	{ echo "after: $(ls -d /run/rl* /run/a/b /run/credentials/$u.service /tmp/systemd-private-*-$u* 2>/dev/null; ls -A /var/lib/systemd/ephemeral-trees /dev/shm 2>/dev/null; cut -c1-22 /proc/sysvipc/shm)"; systemctl show -p Result,ExecMainCode,ExecMainStatus $u.service; } >>/out/$u.systemd
 	clean
 	systemctl reset-failed
 done
@@ -52,7 +52,7 @@ for u in '"$U"'; do
 	code=$?
 	mv /out/$u /out/$u.ctl 2>/dev/null
 	for f in here err pre; do test -f /out/$f && cat /out/$f >>/out/$u.ctl; done
-	{ echo "after: $(ls -d /run/rl* /run/a/b /run/credentials/$u.service /tmp/systemd-private-*-$u* 2>/dev/null; ls -A /var/lib/systemd/ephemeral-trees 2>/dev/null)"; echo "exit $code"; } >>/out/$u.ctl
+	{ echo "after: $(ls -d /run/rl* /run/a/b /run/credentials/$u.service /tmp/systemd-private-*-$u* 2>/dev/null; ls -A /var/lib/systemd/ephemeral-trees /dev/shm 2>/dev/null; cut -c1-22 /proc/sysvipc/shm)"; echo "exit $code"; } >>/out/$u.ctl
 	clean
 done'
 for u in $U; do for w in systemd ctl said; do echo "==== $u $w"; cat /out/$u.$w; done; done
@@ -163,7 +163,8 @@ func launchSeen(text string) string {
 		line = strings.TrimSuffix(line, "\n")
 		key, value, _ := strings.Cut(line, "=")
 		switch {
-		case strings.HasPrefix(line, "environment INVOCATION_ID: "), strings.HasPrefix(line, "environment SYSTEMD_EXEC_PID: "):
+		case strings.HasPrefix(line, "environment INVOCATION_ID: "), strings.HasPrefix(line, "environment SYSTEMD_EXEC_PID: "),
+			strings.HasPrefix(line, "environment LISTEN_PID"):
 			line = line[:strings.IndexByte(line, ':')]
 		case strings.HasPrefix(line, "process ids:"), strings.HasPrefix(line, "process cgroup:"), strings.HasPrefix(line, "process NS"),
 			strings.HasPrefix(line, "environment MEMORY_PRESSURE"), strings.HasPrefix(line, "signals SigPnd:"),

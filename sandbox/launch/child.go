@@ -2,6 +2,7 @@ package launch
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"unsafe"
@@ -16,12 +17,12 @@ type child struct {
 	program.Program
 	*command
 	report  int
-	procFD  int                   // the host's /proc
-	socket  int                   // to the parent, -1 if there is nothing to ask
-	asks    []func(pid int) error // what the parent does, one after the other, when it is asked to
-	clone   uintptr               // flags of clone(2)
-	own     uint64                // the capabilities that we have
-	users   bool                  // it has a user namespace of its own
+	procFD  int                             // the host's /proc
+	socket  int                             // to the parent, -1 if there is nothing to ask
+	asks    []func(pid int) ([]byte, error) // what the parent does, one after the other, when it is asked to, and what it says
+	clone   uintptr                         // flags of clone(2)
+	own     uint64                          // the capabilities that we have
+	users   bool                            // it has a user namespace of its own
 	filters [][]unix.SockFilter
 	passed  []int // what becomes 0, 1, 2 and so on
 	high    []int // all duplicates, see raise
@@ -75,10 +76,14 @@ func (b *child) do(s step, nr uintptr, args ...any) *program.Call {
 // ask has the parent do something, and waits until that is done.
 func (b *child) ask(s step, answer func(pid int) error) {
 	var buf [1]byte
-	at := program.Address(&b.Program, &buf)
-	b.do(s, unix.SYS_WRITE, b.socket, at, 1).Want = 1
-	b.do(s, unix.SYS_READ, b.socket, at, 1).Want = 1
+	b.askFor(s, program.Address(&b.Program, &buf), 1, func(pid int) ([]byte, error) { return buf[:], answer(pid) }).Want = 1
+}
+
+// askFor is ask for an answer of at most so many bytes, which are put at an address.
+func (b *child) askFor(s step, to uintptr, size int, answer func(pid int) ([]byte, error)) *program.Call {
 	b.asks = append(b.asks, answer)
+	b.do(s, unix.SYS_WRITE, b.socket, to, 1).Want = 1
+	return b.do(s, unix.SYS_READ, b.socket, to, size)
 }
 
 // failure is a failure of the program as an error.
@@ -166,10 +171,16 @@ func (b *child) variables() uintptr {
 	l := make([]uintptr, len(b.env)+1)
 	for i, v := range b.env {
 		if b.clone&unix.CLONE_NEWPID != 0 { // of which it is the first process
-			v = strings.ReplaceAll(v, pidPlace, "1")
+			if !strings.HasSuffix(v, pidfdPlace) {
+				v = strings.ReplaceAll(v, pidPlace, "1")
+			}
 		}
 		l[i] = b.Text(v)
-		if name, ok := strings.CutSuffix(v, pidPlace); ok && b.proc != nil {
+		if name, ok := strings.CutSuffix(v, pidfdPlace); ok {
+			b.askFor(execute, l[i]+uintptr(len(name)), len(pidfdPlace), func(pid int) ([]byte, error) {
+				return strconv.AppendUint(nil, PidfdID(pid), 10), nil
+			})
+		} else if name, ok := strings.CutSuffix(v, pidPlace); ok && b.proc != nil {
 			b.do(execute, unix.SYS_READLINKAT, b.procFD, "self", l[i]+uintptr(len(name)), len(pidPlace))
 		}
 	}

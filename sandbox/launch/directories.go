@@ -240,13 +240,10 @@ func (r *Room) connected() (l [2]string) {
 
 // temporary makes the directories of PrivateTmp=yes.
 func (r *Room) temporary() error {
-	if r.o.Join != nil && r.o.Join.tmp[0] != "" {
-		return nil
-	}
 	boot, _ := os.ReadFile("/proc/sys/kernel/random/boot_id")
 	prefix := "systemd-private-" + strings.ReplaceAll(strings.TrimSpace(string(boot)), "-", "") + "-" + r.u.Name + "-"
 	for i, dir := range r.connected() {
-		if dir == "" {
+		if dir == "" || r.shares.tmp[i] != "" {
 			continue
 		}
 		outer, err := os.MkdirTemp(dir, prefix)
@@ -260,7 +257,12 @@ func (r *Room) temporary() error {
 		if err := os.Chmod(outer+"/tmp", 0o777|fs.ModeSticky); err != nil {
 			return at(namespaces, err)
 		}
-		r.tmp[i] = outer + "/tmp"
+		r.shares.tmp[i] = outer + "/tmp"
+	}
+	for i, dir := range r.connected() {
+		if dir != "" {
+			r.tmp[i] = r.shares.tmp[i]
+		}
 	}
 	return nil
 }
@@ -273,8 +275,8 @@ func (r *Room) remove(restarting bool) error {
 			first = err
 		}
 	}
-	if !r.shared {
-		for _, t := range r.tmp {
+	if r.shares.users == 1 {
+		for _, t := range r.shares.tmp {
 			if t != "" {
 				gone(os.RemoveAll(path.Dir(t)))
 			}
@@ -282,6 +284,9 @@ func (r *Room) remove(restarting bool) error {
 	}
 	if r.creds != "" {
 		gone(os.RemoveAll(r.creds))
+	}
+	if r.s.RemoveIPC {
+		r.removeIPC()
 	}
 	if r.dynamic != nil {
 		gone(os.Remove(r.dynamicPath))

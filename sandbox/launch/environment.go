@@ -89,6 +89,9 @@ func (c *command) environment() error {
 func (c *command) builtins(e *environment) {
 	if n := len(c.q.Files); n > 0 {
 		e.set("LISTEN_PID", pidPlace)
+		if PidfdID(os.Getpid()) != 0 {
+			e.set("LISTEN_PIDFDID", pidfdPlace)
+		}
 		e.set("LISTEN_FDS", strconv.Itoa(n))
 		e.set("LISTEN_FDNAMES", strings.Join(c.q.Names, ":"))
 	}
@@ -150,6 +153,9 @@ func (c *command) builtins(e *environment) {
 
 // pidPlace stands for the process ID of the child, which is known when there is a child: it writes it there.
 const pidPlace = "\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
+
+// pidfdPlace stands for what tells the child from all other processes there are and will be, which is ours to tell it.
+const pidfdPlace = pidPlace + pidPlace
 
 // environmentFile reads what EnvironmentFile= names, with a pattern all files that fit.
 func (c *command) environmentFile(f service.Optional) error {

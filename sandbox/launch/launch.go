@@ -55,7 +55,7 @@ type Room struct {
 	copied      *copytree.Temporary // RootEphemeral= of RootDirectory=
 	network     *os.File            // namespaces
 	ipc         *os.File
-	shared      bool     // these and tmp belong to another room
+	shares      *shares  // whose these and tmp are, but for namespaces with a path
 	dynamic     *os.File // the lock of the user of DynamicUser=
 	dynamicPath string
 	closed      bool
@@ -63,7 +63,11 @@ type Room struct {
 
 // Open prepares what the commands of one activation share. Its error is an *Error.
 func Open(h *Host, s *service.Exec, u *service.Unit, o Options) (r *Room, err error) {
-	r = &Room{h: h, s: s, u: u, o: o}
+	r = &Room{h: h, s: s, u: u, o: o, shares: &shares{}}
+	if o.Join != nil {
+		r.shares = o.Join.shares
+	}
+	r.shares.users++
 	if r.o.Invocation == "" {
 		var b [16]byte
 		sys.Random(b[:])
@@ -161,6 +165,9 @@ func (r *Room) invocation() (id [16]byte) {
 	return id
 }
 
+// Active tells whether the activation lasts.
+func (r *Room) Active() bool { return !r.closed }
+
 // Close removes what the activation leaves: RuntimeDirectory= and temporary directories, unless they are to be preserved.
 func (r *Room) Close(restarting bool) error {
 	if r.closed {
@@ -180,9 +187,12 @@ func (r *Room) Close(restarting bool) error {
 		err = errors.Join(err, r.copied.Remove())
 	}
 	for _, f := range [...]*os.File{r.network, r.ipc} {
-		if f != nil && !r.shared {
+		if f != nil && f != r.shares.network && f != r.shares.ipc {
 			f.Close()
 		}
+	}
+	if r.shares.users--; r.shares.users == 0 {
+		r.shares.close()
 	}
 	for _, f := range [...]*os.File{r.proc, r.host, r.left} {
 		if f != nil {
@@ -195,23 +205,40 @@ func (r *Room) Close(restarting bool) error {
 // A Request is about one command.
 type Request struct {
 	Command       service.Command
-	Control       bool          // it is not the main process
-	NoRoot        bool          // RootDirectoryStartOnly=: it has the host's root directory
-	NoPermissions bool          // PermissionsStartOnly=: it has no sandbox and no user
-	Terminal      bool          // it may have the terminal: of conditions, before the start, the start
-	Stopping      bool          // it is of the stop, and has no credentials
-	Env           []string      // MAINPID=, SERVICE_RESULT=, ...: what is of this command
-	Files         []*os.File    // passed from 3 on
-	Names         []string      // LISTEN_FDNAMES, one for each file, or nil for none of these variables
-	Sockets       int           // how many of Files are for LISTEN_FDS
-	NonBlocking   bool          // they are made non-blocking
-	Socket        *os.File      // StandardInput=socket
-	Notify        string        // NOTIFY_SOCKET, "" for none
-	Watchdog      time.Duration // WATCHDOG_USEC, 0 for none
-	Cgroup        string        // the directory of the cgroup that it is started in, "" for ours
-	Delegate      bool          // it becomes the user's, to make groups in it
-	Subgroup      string        // one of these, where the command runs; "" for none
-	Argv          []string      // instead of the command's, for a shell in the surroundings of a service
+	Control       bool               // it is not the main process
+	NoRoot        bool               // RootDirectoryStartOnly=: it has the host's root directory
+	NoPermissions bool               // PermissionsStartOnly=: it has no sandbox and no user
+	Terminal      bool               // it may have the terminal: of conditions, before the start, the start
+	Stopping      bool               // it is of the stop, and has no credentials
+	Env           []string           // MAINPID=, SERVICE_RESULT=, ...: what is of this command
+	Files         []*os.File         // passed from 3 on
+	Names         []string           // LISTEN_FDNAMES, one for each file, or nil for none of these variables
+	Open          []service.OpenFile // opened and passed after these
+	Sockets       int                // how many of Files are for LISTEN_FDS
+	NonBlocking   bool               // they are made non-blocking
+	Socket        *os.File           // StandardInput=socket
+	Notify        string             // NOTIFY_SOCKET, "" for none
+	Watchdog      time.Duration      // WATCHDOG_USEC, 0 for none
+	Cgroup        string             // the directory of the cgroup that it is started in, "" for ours
+	Delegate      bool               // it becomes the user's, to make groups in it
+	Subgroup      string             // one of these, where the command runs; "" for none
+	Argv          []string           // instead of the command's, for a shell in the surroundings of a service
+}
+
+// PidfdID is what tells a process from all others that have had or will have its PID: the inode of its pidfd, since Linux 6.9.
+func PidfdID(pid int) uint64 {
+	fd, err := unix.PidfdOpen(pid, 0)
+	if err != nil {
+		return 0
+	}
+	defer unix.Close(fd)
+	const pidfs = 0x50494446
+	var fs unix.Statfs_t
+	var st unix.Stat_t
+	if unix.Fstatfs(fd, &fs) != nil || uint64(fs.Type) != pidfs || unix.Fstat(fd, &st) != nil {
+		return 0
+	}
+	return st.Ino
 }
 
 // A Process is a command that has been started.

@@ -14,12 +14,23 @@ import (
 	"ctl/sandbox/namespace"
 )
 
-// share makes the namespaces that all commands of an activation share, or takes those of the unit that it is to share them with.
-func (r *Room) share() error {
-	if j := r.o.Join; j != nil {
-		r.network, r.ipc, r.tmp, r.shared = j.network, j.ipc, j.tmp, true
-		return nil
+// Shares are what several activations may have in common, JoinsNamespaceOf=. They are made by the first that wants them, and last as long as one of them.
+type shares struct {
+	users        int
+	tmp          [2]string // PrivateTmp=yes: what is at /tmp and /var/tmp
+	network, ipc *os.File
+}
+
+func (s *shares) close() {
+	for _, f := range [...]*os.File{s.network, s.ipc} {
+		if f != nil {
+			f.Close()
+		}
 	}
+}
+
+// share makes the namespaces that all commands of an activation share, if there is none to share them with.
+func (r *Room) share() error {
 	s := r.s
 	for _, n := range [...]struct {
 		on      bool
@@ -28,16 +39,22 @@ func (r *Room) share() error {
 		setting string
 		path    string
 		step    step
+		shared  **os.File
 		to      **os.File
-	}{{s.PrivateNetwork, unix.CLONE_NEWNET, "net", "PrivateNetwork=", s.NetworkNamespacePath, network, &r.network}, {s.PrivateIPC, unix.CLONE_NEWIPC, "ipc", "PrivateIPC=", s.IPCNamespacePath, namespaces, &r.ipc}} {
+	}{{s.PrivateNetwork, unix.CLONE_NEWNET, "net", "PrivateNetwork=", s.NetworkNamespacePath, network, &r.shares.network, &r.network},
+		{s.PrivateIPC, unix.CLONE_NEWIPC, "ipc", "PrivateIPC=", s.IPCNamespacePath, namespaces, &r.shares.ipc, &r.ipc}} {
 		if n.path == "" && !n.on {
 			continue
 		}
 		var err error
-		if n.path != "" {
+		switch {
+		case n.path != "":
 			*n.to, err = os.OpenFile(n.path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
-		} else {
-			*n.to, err = r.make(n.flag, n.name)
+		case *n.shared != nil:
+			*n.to = *n.shared
+		default:
+			*n.shared, err = r.make(n.flag, n.name)
+			*n.to = *n.shared
 		}
 		if n.path == "" && (errors.Is(err, unix.EPERM) || errors.Is(err, unix.ENOSYS)) {
 			if err = r.without(n.step, n.setting, err); err == nil {

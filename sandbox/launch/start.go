@@ -34,7 +34,8 @@ type command struct {
 	plan    *namespace.Plan
 	chroots bool // the root directory is entered by the child
 
-	group, subgroup int // the directories of its cgroups, -1 for none
+	opened          []*os.File // OpenFile=
+	group, subgroup int        // the directories of its cgroups, -1 for none
 }
 
 // Start starts a command. Its error is an *Error: what would have been the exit status of the process.
@@ -47,6 +48,9 @@ func (r *Room) Start(q Request) (p *Process, err error) {
 		})
 	}
 	c.std.close()
+	for _, f := range c.opened {
+		f.Close()
+	}
 	if err != nil {
 		err = at(execute, err)
 		if e, ok := errors.AsType[*Error](err); ok && e.Path == "" {
@@ -78,6 +82,9 @@ func (c *command) name() string {
 
 func (c *command) start() (*Process, error) {
 	if err := c.standard(); err != nil {
+		return nil, err
+	}
+	if err := c.openFiles(); err != nil {
 		return nil, err
 	}
 	if err := c.environment(); err != nil {
@@ -256,10 +263,11 @@ func (b *child) answer(socket, pid int) error {
 		if n <= 0 {
 			return nil
 		}
-		if err := do(pid); err != nil {
+		reply, err := do(pid)
+		if err != nil {
 			return err
 		}
-		if _, err := unix.Write(socket, buf[:]); err != nil {
+		if _, err := unix.Write(socket, reply); err != nil {
 			return nil
 		}
 	}

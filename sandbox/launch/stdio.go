@@ -1,6 +1,8 @@
 package launch
 
 import (
+	"os"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -296,4 +298,33 @@ func (c *command) files() (l []int) {
 		l = append(l, int(f.Fd()))
 	}
 	return l
+}
+
+// openFiles opens what OpenFile= lists, and passes it after all others.
+func (c *command) openFiles() error {
+	for _, o := range c.q.Open {
+		flags := unix.O_RDWR
+		switch {
+		case o.ReadOnly:
+			flags = unix.O_RDONLY
+		case o.Append:
+			flags |= unix.O_APPEND
+		case o.Truncate:
+			flags |= unix.O_TRUNC
+		}
+		fd, err := c.std.openFile(o.Path, flags)
+		if err == nil {
+			fd, err = unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
+		}
+		if err != nil {
+			if o.Graceful {
+				continue
+			}
+			return at(fds, err)
+		}
+		f := os.NewFile(uintptr(fd), o.Path)
+		c.opened = append(c.opened, f)
+		c.q.Files, c.q.Names = append(slices.Clip(c.q.Files), f), append(slices.Clip(c.q.Names), o.Name)
+	}
+	return nil
 }

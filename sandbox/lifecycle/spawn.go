@@ -21,7 +21,7 @@ func (a *activity) spawn(c service.Command, main bool) (*launch.Process, error) 
 	}
 	if a.main.pid > 0 {
 		q.Env = append(q.Env, "MAINPID="+decimal(a.main.pid))
-		if id := pidfdID(a.main.pid); id != 0 {
+		if id := launch.PidfdID(a.main.pid); id != 0 {
 			q.Env = append(q.Env, "MAINPIDFDID="+strconv.FormatUint(id, 10))
 		}
 	}
@@ -47,6 +47,7 @@ func (a *activity) spawn(c service.Command, main bool) (*launch.Process, error) 
 	q.Terminal = first || a.state == condition || a.state == startPre
 	if first {
 		a.pass(&q)
+		q.Open = a.s.OpenFiles
 		q.Watchdog = a.s.Watchdog
 	}
 	if err := a.openGroup(); err != nil {
@@ -68,22 +69,6 @@ func (a *activity) spawn(c service.Command, main bool) (*launch.Process, error) 
 	}
 	a.r.joined(a, p.PID)
 	return p, nil
-}
-
-// pidfdID is what tells a process from all others that have had or will have its PID: the inode of its pidfd, since Linux 6.9.
-func pidfdID(pid int) uint64 {
-	fd, err := unix.PidfdOpen(pid, 0)
-	if err != nil {
-		return 0
-	}
-	defer unix.Close(fd)
-	const pidfs = 0x50494446
-	var fs unix.Statfs_t
-	var st unix.Stat_t
-	if unix.Fstatfs(fd, &fs) != nil || uint64(fs.Type) != pidfs || unix.Fstat(fd, &st) != nil {
-		return 0
-	}
-	return st.Ino
 }
 
 // notified tells whether a command is given a socket to notify us by.

@@ -2,6 +2,7 @@ package run
 
 import (
 	"errors"
+	"slices"
 
 	"ctl/internal/term"
 	"ctl/internal/unit"
@@ -19,17 +20,19 @@ func (c *Call) start(s *set) (err error) {
 	}
 	defer func() { err = errors.Join(err, l.end()) }()
 	host.Runtime = l.dir
+	rooms := make(map[string]*launch.Room) // the last of each unit
 	config := &lifecycle.Config{
 		Tree:    c.Opt.root,
 		User:    host.User,
 		Runtime: host.Runtime,
 		Open: func(v *service.Service, invocation string) (lifecycle.Room, error) {
-			r, err := launch.Open(host, &v.Exec, &v.Unit, launch.Options{Invocation: invocation, Degraded: c.Opt.degraded, Warn: func(text string) {
+			r, err := launch.Open(host, &v.Exec, &v.Unit, launch.Options{Invocation: invocation, Join: s.joins(v, rooms), Degraded: c.Opt.degraded, Warn: func(text string) {
 				c.say(term.Warning, v.Name+": "+text)
 			}})
 			if err != nil {
 				return nil, err
 			}
+			rooms[v.Name] = r
 			return r, nil
 		},
 		Instance: func(template, instance string) (*service.Service, error) {
@@ -51,6 +54,23 @@ func (c *Call) start(s *set) (err error) {
 	}
 	if o.Status != 0 {
 		return exit(o.Status)
+	}
+	return nil
+}
+
+// joins is the room of a unit whose namespaces a service is to share, nil if there is none: of those that it names, or that name it, the
+// first that is active.
+func (s *set) joins(v *service.Service, rooms map[string]*launch.Room) *launch.Room {
+	names := slices.Clone(v.JoinsNamespaceOf)
+	for _, o := range s.services {
+		if slices.ContainsFunc(o.JoinsNamespaceOf, func(n string) bool { return slices.Contains(v.Names, n) }) {
+			names = append(names, o.Name)
+		}
+	}
+	for _, o := range s.services {
+		if r := rooms[o.Name]; r != nil && r.Active() && o.Name != v.Name && slices.ContainsFunc(o.Names, func(n string) bool { return slices.Contains(names, n) }) {
+			return r
+		}
 	}
 	return nil
 }

@@ -33,7 +33,7 @@ var unitSettings = [...]setting{
 	{"PropagatesStopTo", (*line).unitsUnused, Note},
 	{"StopPropagatedFrom", (*line).unitsUnused, Note},
 	{"PartOf", (*line).unitsUnused, Note},
-	{"JoinsNamespaceOf", func(l *line) { l.units(&l.unit.JoinsNamespaceOf) }, Lacking},
+	{"JoinsNamespaceOf", func(l *line) { l.units(&l.unit.JoinsNamespaceOf) }, Note},
 	{"RequiresOverridable", func(l *line) { l.obsolete("Requires"); l.units(&l.unit.Requires) }, Note},
 	{"RequisiteOverridable", func(l *line) { l.obsolete("Requisite"); l.units(&l.unit.Requisite) }, Note},
 	{"RequiresMountsFor", func(l *line) { l.mountsFor(&l.unit.RequiresMountsFor) }, Note},
@@ -128,7 +128,7 @@ var serviceSettings = [...]setting{
 	{"USBFunctionDescriptors", (*line).usbFunction, Lacking},
 	{"USBFunctionStrings", (*line).usbFunction, Lacking},
 	{"OOMPolicy", (*line).oomPolicy, Lacking},
-	{"OpenFile", (*line).openFile, Lacking},
+	{"OpenFile", (*line).openFile, Note},
 	{"ReloadSignal", func(l *line) { l.signal(&l.service.ReloadSignal) }, Note},
 	{"RefreshOnReload", (*line).refreshOnReload, Note},
 }
