@@ -3,6 +3,7 @@
 package cgroup
 
 import (
+	"bytes"
 	"errors"
 	"io/fs"
 	"os"
@@ -65,8 +66,29 @@ func (h *Home) Has(controller string) bool {
 	if _, err := os.Stat(h.path + "/cgroup.type"); errors.Is(err, fs.ErrNotExist) { // which only the topmost lacks
 		return true
 	}
-	procs := h.words("cgroup.procs")
-	return h.leaf != "" || len(procs) == 0 || len(procs) == 1 && procs[0] == strconv.Itoa(os.Getpid())
+	return h.leaf != "" || !slices.ContainsFunc(h.words("cgroup.procs"), func(pid string) bool { return !ours(pid) })
+}
+
+// ours tells whether a process is we, or a child of ours.
+func ours(pid string) bool {
+	self := strconv.Itoa(os.Getpid())
+	if pid == self {
+		return true
+	}
+	data, _ := os.ReadFile("/proc/" + pid + "/stat")
+	f := strings.Fields(string(data[bytes.LastIndexByte(data, ')')+1:]))
+	return len(f) > 1 && f[1] == self
+}
+
+// move moves us and our children from one cgroup to another.
+func move(from, to string) (err error) {
+	data, _ := os.ReadFile(from + "/cgroup.procs")
+	for pid := range strings.FieldsSeq(string(data)) {
+		if ours(pid) {
+			err = errors.Join(err, write(to, "cgroup.procs", pid))
+		}
+	}
+	return err
 }
 
 // Give gives controllers to the groups below. We leave our cgroup for one below it, if need be.
@@ -83,7 +105,7 @@ func (h *Home) Give(controllers []string) error {
 				return err
 			}
 			h.leaf = leaf
-			if err = write(leaf, "cgroup.procs", "0"); err == nil {
+			if err = move(h.path, leaf); err == nil {
 				err = on()
 			}
 		}
@@ -103,7 +125,7 @@ func (h *Home) Close() {
 	for _, c := range h.own {
 		_ = write(h.path, "cgroup.subtree_control", "-"+c)
 	}
-	if h.leaf != "" && write(h.path, "cgroup.procs", "0") == nil {
+	if h.leaf != "" && move(h.leaf, h.path) == nil {
 		_ = unix.Rmdir(h.leaf)
 	}
 	h.own, h.leaf = nil, ""
@@ -164,6 +186,29 @@ func (g *Group) all() (dirs []string) {
 
 // Kill kills all processes in the group at once, those that are just forked among them, Linux 5.14.
 func (g *Group) Kill() error { return write(g.Path, "cgroup.kill", "1") }
+
+// Clear kills whoever is in the group, and removes it when they have ended.
+func (g *Group) Clear() {
+	if g.Kill() != nil {
+		for _, pid := range g.PIDs() {
+			_ = unix.Kill(pid, unix.SIGKILL)
+		}
+	}
+	events, err := os.Open(g.Path + "/cgroup.events")
+	if err != nil {
+		return
+	}
+	defer events.Close()
+	for range 10 {
+		var text [256]byte
+		n, _ := events.ReadAt(text[:], 0)
+		if !strings.Contains(string(text[:n]), "populated 1") {
+			break
+		}
+		_, _ = unix.Poll([]unix.PollFd{{Fd: int32(events.Fd()), Events: unix.POLLPRI}}, 100)
+	}
+	g.Remove()
+}
 
 // OOMKills is how many processes of the group the kernel has killed for lack of memory.
 func (g *Group) OOMKills() uint64 {

@@ -10,6 +10,7 @@ import (
 
 	"ctl/sandbox/copytree"
 	"ctl/sandbox/image"
+	"ctl/sandbox/lock"
 	"ctl/sandbox/service"
 )
 
@@ -81,5 +82,7 @@ func (r *Room) copyRoot() (err error) {
 	if err != nil {
 		return detailed(namespaces, err, "RootEphemeral=: "+err.Error())
 	}
+	r.leaves(r.copied.Path)
+	r.leaves(lock.Beside(r.copied.Path))
 	return nil
 }

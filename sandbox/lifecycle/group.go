@@ -1,6 +1,8 @@
 package lifecycle
 
 import (
+	"os"
+
 	"ctl/internal/term"
 	"ctl/sandbox/cgroup"
 	"ctl/sandbox/launch"
@@ -26,6 +28,7 @@ func (a *activity) openGroup() error {
 	if a.group = home.New(a.s.Name); a.group == nil {
 		return nil
 	}
+	a.r.leaves(a.group.Path)
 	var here cgroup.Limits
 	for _, l := range limits {
 		if c := cgroup.Controller(l[0]); c != "" && home.Has(c) {
@@ -80,4 +83,18 @@ func (a *activity) outOfMemory() bool {
 	before := a.oomKills
 	a.oomKills = a.group.OOMKills()
 	return a.oomKills > before
+}
+
+// Groups is the name of the file in Config.Runtime that lists the cgroups that were made.
+const Groups = "cgroups"
+
+// leaves lists a cgroup.
+func (r *run) leaves(path string) {
+	if r.c.Runtime == "" {
+		return
+	}
+	if f, err := os.OpenFile(r.c.Runtime+"/"+Groups, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600); err == nil {
+		_, _ = f.WriteString(path + "\n")
+		f.Close()
+	}
 }

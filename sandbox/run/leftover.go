@@ -10,7 +10,9 @@ import (
 
 	"ctl/internal/term"
 	"ctl/internal/tree"
+	"ctl/sandbox/cgroup"
 	"ctl/sandbox/launch"
+	"ctl/sandbox/lifecycle"
 )
 
 // runtimePrefix is how the directories of calls begin.
@@ -104,6 +106,11 @@ func (c *Call) removeLeft(dir string) {
 	defer f.Close()
 	if !ours(f) {
 		return
+	}
+	if text, err := os.ReadFile(filepath.Join(dir, lifecycle.Groups)); err == nil {
+		for path := range strings.Lines(string(text)) {
+			(&cgroup.Group{Path: strings.TrimSpace(path)}).Clear()
+		}
 	}
 	if text, err := os.ReadFile(filepath.Join(dir, launch.Left)); err == nil {
 		for _, l := range launch.Leftovers(string(text)) {
