@@ -1,7 +1,6 @@
 package control
 
 import (
-	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -142,7 +141,11 @@ func (p *person) run(c *Call, args []string) error {
 	if err != nil {
 		return err
 	}
-	if p.maxArgs >= 0 && len(operands) > p.maxArgs {
+	most := p.maxArgs
+	if compat.action == "reboot" {
+		most = max(most, 1) // its argument
+	}
+	if p.maxArgs >= 0 && len(operands) > most {
 		return cli.Usage("Too many arguments.")
 	}
 	if p.name == "shutdown" && len(operands) > 0 && !compat.cancel && !isShutdownTime(operands[0]) {
@@ -209,9 +212,15 @@ func (c *compatCall) end(operands []string) error {
 			c.Opt.When = shutdownTime(operands[0], time.Now())
 			c.Opt.Message = strings.Join(operands[1:], " ")
 		}
-	case "reboot":
+	default:
+		if verb != "reboot" {
+			break
+		}
 		if len(operands) > 0 {
 			c.Opt.RebootArgument = operands[0]
+		}
+		if err := c.setRebootArgument(); err != nil {
+			return err
 		}
 	}
 	c.Opt.DryRun = c.dry
@@ -230,17 +239,9 @@ func (c *compatCall) endOld(a powerAction) error {
 	switch {
 	case c.Opt.When != 0:
 		err = c.schedule(a.verb, c.Opt.When)
+	case c.force:
+		return c.endNow(a)
 	default:
-		switch {
-		case a.verb != "reboot":
-		case c.Opt.RebootArgument != "":
-			c.writeRebootArgument()
-		default:
-			_ = os.Remove(rebootArgumentFile) // an old one is not meant
-		}
-		if c.force {
-			return c.endNow(a)
-		}
 		err = c.askLogin(a)
 	}
 	if err == nil || c.dry || !fallsBack(err) {

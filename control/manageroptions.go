@@ -145,7 +145,7 @@ func setWhen(c *Call, v string) error {
 
 func setBootLoaderMenu(c *Call, v string) error {
 	span, err := clock.ParseSpan(v, clock.Second)
-	c.Opt.LoaderMenu = span
+	c.Opt.LoaderMenu, c.Opt.LoaderMenuGiven = span, true
 	if err != nil {
 		return Failure{"parse --boot-loader-menu= argument '" + v + "'", err}
 	}

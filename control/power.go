@@ -117,16 +117,20 @@ func (c *Call) attempts() int {
 
 // end ends or rests the system, at once or at a time.
 func (c *Call) end(a powerAction) error {
-	if err := c.nextBoot(); err != nil {
-		return err
-	}
-	if a.verb == "kexec" {
+	switch a.verb {
+	case "halt", "poweroff", "reboot":
+		if err := c.nextBoot(); err != nil {
+			return err
+		}
+	case "kexec":
 		if err := c.prepareKexec(); err != nil {
 			return err
 		}
 	}
 	if a.verb == "reboot" && c.Opt.RebootArgument != "" {
-		c.writeRebootArgument()
+		if err := c.setRebootArgument(); err != nil {
+			return err
+		}
 	}
 	// What is forced happens now, whatever the time that was given; only a soft reboot waits.
 	if c.Opt.When != 0 && !a.sleeps && (c.Opt.Force == 0 || a.verb == "soft-reboot") {
@@ -276,11 +280,23 @@ func (c *Call) endNow(a powerAction) error {
 // rebootArgumentFile is where systemd-shutdown(8) looks for the argument of the restart.
 const rebootArgumentFile = "/run/systemd/reboot-param"
 
-// writeRebootArgument leaves the argument for the restart to whoever restarts.
-func (c *Call) writeRebootArgument() {
-	if err := os.WriteFile(rebootArgumentFile, []byte(c.Opt.RebootArgument+"\n"), 0o644); err != nil {
-		c.Log(term.Warning, Failure{"write reboot parameter file", err}.Error())
+// setRebootArgument leaves the argument for the restart to whoever restarts, or takes an old one away.
+func (c *Call) setRebootArgument() error {
+	const longest = 255
+	arg := c.Opt.RebootArgument
+	switch {
+	case arg == "":
+		if err := syscall.Unlink(rebootArgumentFile); err != nil && err != syscall.ENOENT {
+			return Failure{"unlink reboot parameter file", err}
+		}
+	case len(arg) > longest || strings.ContainsFunc(arg, func(r rune) bool { return r >= 0x80 }):
+		return cli.Usage("Invalid reboot parameter '" + arg + "'.")
+	default:
+		if err := os.WriteFile(rebootArgumentFile, []byte(arg+"\n"), 0o644); err != nil {
+			return Failure{"write reboot parameter file", err}
+		}
 	}
+	return nil
 }
 
 func kexecLoaded() bool {

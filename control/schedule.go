@@ -101,7 +101,7 @@ func (c *Call) showShutdown(m *manager.Conn) error {
 
 // nextBoot tells the login manager what the firmware and the boot loader are to do next time.
 func (c *Call) nextBoot() error {
-	if !c.Opt.Firmware && c.Opt.LoaderMenu == 0 && c.Opt.LoaderEntry == "" {
+	if !c.Opt.Firmware && !c.Opt.LoaderMenuGiven && c.Opt.LoaderEntry == "" {
 		return nil
 	}
 	m, err := c.connect(true)
@@ -113,7 +113,7 @@ func (c *Call) nextBoot() error {
 			return cli.Usage("Cannot indicate to EFI to boot into setup mode: " + strerror(err))
 		}
 	}
-	if c.Opt.LoaderMenu != 0 {
+	if c.Opt.LoaderMenuGiven {
 		if _, err := m.Call(manager.Login("SetRebootToBootLoaderMenu", c.Opt.LoaderMenu)); err != nil {
 			return cli.Usage("Cannot indicate to boot loader to enter boot loader entry menu: " + strerror(err))
 		}

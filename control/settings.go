@@ -51,6 +51,7 @@ type Settings struct {
 	KillSubgroup string
 
 	Properties      []string    // of --property=, nil if it was not given
+	EvenEmpty       bool        // --property= was given: what is empty is shown too
 	OnlyValue       bool        // --value
 	ReadOnly, Mkdir bool        // of what is mounted in a unit
 	What            []string    // kinds of resources that clean removes
@@ -59,16 +60,17 @@ type Settings struct {
 
 	NoAskPassword bool
 
-	When           uint64 // when the system is to end, microseconds since 1970; 0: now, Infinity: the login manager decides
-	Inhibitors     Tristate
-	Message        string // for all users
-	NoWall, NoSync bool
-	RebootArgument string
-	Firmware       bool   // the firmware shows its menu at the next boot
-	LoaderMenu     uint64 // for how long the boot loader shows its, microseconds, 0 for not
-	LoaderEntry    string
-	KernelCmdline  string // for the kernel that kexec loads, after that of its entry
-	ReuseCmdline   bool   // so is the one of now
+	When            uint64 // when the system is to end, microseconds since 1970; 0: now, Infinity: the login manager decides
+	Inhibitors      Tristate
+	Message         string // for all users
+	NoWall, NoSync  bool
+	RebootArgument  string
+	Firmware        bool   // the firmware shows its menu at the next boot
+	LoaderMenu      uint64 // for how long the boot loader shows its, microseconds
+	LoaderMenuGiven bool
+	LoaderEntry     string
+	KernelCmdline   string // for the kernel that kexec loads, after that of its entry
+	ReuseCmdline    bool   // so is the one of now
 }
 
 // Tristate is a switch that may not have been touched.

@@ -11,7 +11,7 @@ import (
 // show prints properties of the manager, of jobs and of units.
 func show(c *Call) error {
 	m, err := c.manager()
-	if err != nil || c.Opt.Properties != nil && len(c.Opt.Properties) == 0 {
+	if err != nil {
 		return err
 	}
 	var text bytes.Buffer
@@ -134,7 +134,7 @@ func (w propertyWriter) property(p manager.Property) {
 	lines, kind := textOf(p, w.opt.Timestamp, &room)
 	switch kind {
 	case unprintable:
-		if w.opt.All || w.opt.Properties != nil {
+		if w.opt.All || w.opt.EvenEmpty {
 			w.b.WriteString(p.Name + "=[unprintable]\n")
 		}
 		return
@@ -145,7 +145,7 @@ func (w propertyWriter) property(p manager.Property) {
 		return
 	case unset:
 		// What is not set is no empty value, and yet left out like one.
-		if !w.opt.All && w.opt.Properties == nil {
+		if !w.opt.All && !w.opt.EvenEmpty {
 			return
 		}
 	}
@@ -173,7 +173,7 @@ func (w propertyWriter) line(name, value, only string) {
 	if only != "" && only != "="+value {
 		return
 	}
-	if value == "" && !w.opt.All && w.opt.Properties == nil {
+	if value == "" && !w.opt.All && !w.opt.EvenEmpty {
 		return
 	}
 	if !w.opt.OnlyValue {
@@ -185,8 +185,9 @@ func (w propertyWriter) line(name, value, only string) {
 }
 
 func setProperty(c *Call, v string) error {
-	if c.Opt.Properties == nil {
-		c.Opt.Properties = []string{}
+	c.Opt.EvenEmpty = true
+	if v == "" && c.Opt.Properties == nil {
+		c.Opt.Properties = []string{} // none at all
 	}
 	for p := range strings.SplitSeq(v, ",") {
 		if p != "" {

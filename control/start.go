@@ -161,7 +161,13 @@ func (w *waiting) enqueueAll(r request, names []string) bool {
 	for _, j := range jobs {
 		w.jobs = append(w.jobs, queuedJob{unit: j.Unit, path: j.Path})
 	}
-	w.queued(names...)
+	var once []string
+	for _, n := range names {
+		if !slices.Contains(once, n) {
+			once = append(once, n)
+		}
+	}
+	w.queued(once...)
 	return true
 }
 

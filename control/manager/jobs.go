@@ -120,7 +120,8 @@ func (c *Conn) watch(rule string) {
 
 // WaitForJobs hands the end of each of the jobs to f, in the order in which they end.
 func (c *Conn) WaitForJobs(paths []ObjectPath, f func(JobResult)) error {
-	paths = slices.Clone(paths)
+	// Who asked twice for a job was given the same one.
+	paths = slices.Compact(slices.Sorted(slices.Values(paths)))
 	for len(paths) > 0 {
 		s, err := c.NextSignal(time.Time{})
 		if err != nil {

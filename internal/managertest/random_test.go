@@ -274,7 +274,7 @@ func (g sceneMaker) question() string {
 		return "cat" + g.options() + g.names(70)
 	case 10:
 		return g.one("get-default", "is-system-running", "log-level", "log-target", "service-watchdogs", "whoami 1", "show-environment", "whoami 0",
-			"list-jobs", "default x", "help", "get-default x", "strat", "list-unit", "--version x", "show 1", "cancel 77", "log-level x", "whoami x",
+			"list-jobs", "default x", "help", "get-default x", "strat", "list-unit", "show 1", "cancel 77", "log-level x", "whoami x",
 			"set-environment X", "unset-environment", "service-log-level ok", "service-log-target dbus", "reset-failed nope", "kill nope") + g.options()
 	}
 	return g.options() + " " + g.one("list-units", "is-active", "status -n0 ok", "show -p Id", "list-timers") + g.names(50)
