@@ -25,7 +25,9 @@ type builder struct {
 	users    int             // a user namespace for idmapped mounts, -1 if there is none
 	master   *os.File        // of the console
 	slave    *os.File
-	stub     *os.File // our own program
+	stub     *os.File  // our own program
+	dir      *tree.Dir // of the last step that made something
+	dirPath  string
 	late     []lateMount
 	heap     *program.Heap
 	cgroups  int // all of them, mounted nowhere yet, -1 where the container sees its own only or there are none
@@ -53,8 +55,12 @@ func (b *builder) build() error {
 		return err
 	}
 	b.root = tree.At(fd, b.c.Tree)
+	defer b.closeDir()
 	for i := range steps {
 		s := &steps[i]
+		if s.mounts() {
+			b.closeDir()
+		}
 		if err := b.do(s); err != nil {
 			if s.May && absent(err) {
 				continue
@@ -355,14 +361,26 @@ func (b *builder) asOwner(do func() error) error {
 	return do()
 }
 
-// in opens the directory that target is in, made if need be, and has make put the last component there.
+// in opens the directory that target is in, made if need be, and has make put the last component there. It stays open for the next step, which is
+// often about the same one, until something is mounted.
 func (b *builder) in(target string, make func(dir int, name string) error) error {
-	d, err := b.makeDirectory(path.Dir(target))
-	if err != nil {
-		return err
+	if dir := path.Dir(target); b.dir == nil || b.dirPath != dir {
+		b.closeDir()
+		d, err := b.makeDirectory(dir)
+		if err != nil {
+			return err
+		}
+		b.dir, b.dirPath = d, dir
 	}
-	defer d.Close()
-	return b.asOwner(func() error { return make(d.Fd(), path.Base(target)) })
+	return b.asOwner(func() error { return make(b.dir.Fd(), path.Base(target)) })
+}
+
+// closeDir closes what in has left open.
+func (b *builder) closeDir() {
+	if b.dir != nil {
+		b.dir.Close()
+		b.dir = nil
+	}
 }
 
 // own gives what was made to the container's root user.

@@ -56,6 +56,15 @@ var doNames = [...]string{"mount", "bind", "bind from host", "mkdir", "symlink",
 
 func (d Do) String() string { return doNames[d] }
 
+// mounts tells whether a path may lead elsewhere after the step.
+func (s *Step) mounts() bool {
+	switch s.Do {
+	case Directory, Link, Device, Node, Write: // a device is a file, if it is mounted
+		return false
+	}
+	return true
+}
+
 const (
 	readOnly = unix.MOUNT_ATTR_RDONLY
 	noExec   = unix.MOUNT_ATTR_NOEXEC
