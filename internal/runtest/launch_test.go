@@ -86,18 +86,8 @@ func launchUnit(name, line string) string {
 func TestLaunch(t *testing.T) {
 	only := os.Getenv("CTL_LAUNCH") // a word that the settings have in common
 	m := machine(t)
-	probe := filepath.Join(t.TempDir(), "probe")
-	build := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", probe, "./internal/spawntest/probe")
-	build.Dir, build.Env = oracle.Repo(), append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build the probe: %v: %s", err, out)
-	}
-	data, err := os.ReadFile(probe)
-	if err != nil {
-		t.Fatal(err)
-	}
-	put(t, m, "/usr/bin/probe", string(data))
-	m.Shell(t, "chmod 755 /usr/bin/probe\n"+launchSetUp)
+	putProbe(t, m)
+	m.Shell(t, launchSetUp)
 	list, err := os.ReadFile("testdata/launch/settings.txt")
 	if err != nil {
 		t.Fatal(err)
@@ -201,4 +191,21 @@ func launchSeen(text string) string {
 		l = append(l, "exit of "+result+" "+code+" "+main)
 	}
 	return strings.Join(l, "\n")
+}
+
+// putProbe puts the program into the machine that tells all that it sees.
+func putProbe(t *testing.T, m *oracle.Machine) {
+	t.Helper()
+	probe := filepath.Join(t.TempDir(), "probe")
+	build := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", probe, "./internal/spawntest/probe")
+	build.Dir, build.Env = oracle.Repo(), append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("build the probe: %v: %s", err, out)
+	}
+	data, err := os.ReadFile(probe)
+	if err != nil {
+		t.Fatal(err)
+	}
+	put(t, m, "/usr/bin/probe", string(data))
+	m.Shell(t, "chmod 755 /usr/bin/probe")
 }

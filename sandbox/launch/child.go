@@ -1,6 +1,7 @@
 package launch
 
 import (
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -190,7 +191,7 @@ func (b *child) variables() uintptr {
 // groups gives the process its supplementary groups.
 func (b *child) groups() {
 	c := b.do(group, program.SysSetgroups, len(b.id.groups), program.Addresses(&b.Program, b.id.groups))
-	if len(b.id.groups) == 0 || b.h.User {
+	if len(b.s.SupplementaryGroups) == 0 && (len(b.id.groups) == 0 || b.h.User) {
 		c.Allow(unix.EPERM)
 	}
 }
@@ -234,12 +235,19 @@ func (b *child) directory() {
 	w := &b.s.WorkingDirectory
 	dir := w.Path
 	if w.Home {
-		switch dir = b.id.home; {
+		if dir = b.id.home; b.h.User {
+			dir = os.Getenv("HOME")
+		}
+		switch {
 		case dir == "" && b.id.uid == 0:
 			dir = "/root"
 		case dir == "":
 			dir = "/"
 		}
+	}
+	home := dir == "" && b.h.User // where it is, and not where it is not
+	if home {
+		dir = os.Getenv("HOME")
 	}
 	if dir == "" {
 		dir = "/"
@@ -248,7 +256,7 @@ func (b *child) directory() {
 		dir = strings.TrimSuffix(b.s.RootDirectory, "/") + "/" + strings.TrimPrefix(dir, "/")
 	}
 	c := b.do(chdir, unix.SYS_CHDIR, dir)
-	if w.Optional {
+	if w.Optional || home {
 		c.Allow(unix.ENOENT, unix.EACCES, unix.ENOTDIR, unix.ELOOP)
 	}
 }

@@ -283,6 +283,7 @@ func (r *Room) remove(restarting bool) error {
 		}
 	}
 	if r.creds != "" {
+		_ = os.Chmod(r.creds, 0o700) // of whose owner is not root
 		gone(os.RemoveAll(r.creds))
 	}
 	if r.s.RemoveIPC {

@@ -26,6 +26,7 @@ type Host struct {
 	Tree    string // the directory that services take for "/"; "" for "/"
 	Runtime string // a directory of ours below /run, for what belongs to one activation; made by the caller
 	User    bool   // it is a user's own manager that we stand for
+	Users   bool   // we are in a user namespace that was made for the services
 }
 
 // Options are what an activation has besides its unit.

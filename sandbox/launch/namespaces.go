@@ -161,6 +161,10 @@ func on(value string) bool { return value != "" && value != "no" }
 // userNamespace moves the process into a user namespace, the last of all, so that the others are the host's.
 func (b *child) userNamespace() {
 	kind := b.s.PrivateUsers
+	if b.h.Users { // which is that of all services
+		b.users = true
+		return
+	}
 	if !b.sandbox || !on(kind) {
 		return
 	}

@@ -58,6 +58,12 @@ func (b *child) renounce() {
 		// Those that are left when this is done, execve(2) takes from a user who is not root, and what is beyond the bounding set from root.
 		b.SetCapabilities(stepNames[capabilities], b.own&b.bounding()|b.keeps(), inherited)
 	}
+	if b.h.Users { // ours are all
+		if !b.sandbox {
+			b.SetCapabilities(stepNames[capabilities], 0, 0)
+		}
+		b.do(capabilities, unix.SYS_PRCTL, unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)
+	}
 	for i := 0; i <= container.LastCapability(); i++ {
 		if ambient&(1<<i) != 0 {
 			b.do(capabilities, unix.SYS_PRCTL, unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_RAISE, i, 0, 0)
@@ -69,7 +75,7 @@ func (b *child) renounce() {
 	if s.SecureBits != 0 {
 		b.do(secureBits, unix.SYS_PRCTL, unix.PR_SET_SECUREBITS, s.SecureBits, 0, 0, 0)
 	}
-	if s.NoNewPrivileges || filter != nil && b.own&(1<<unix.CAP_SYS_ADMIN) == 0 {
+	if s.NoNewPrivileges || (filter != nil || s.MemoryDenyWriteExecute) && b.own&(1<<unix.CAP_SYS_ADMIN) == 0 {
 		b.do(noNewPrivileges, unix.SYS_PRCTL, unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
 	}
 	if s.MemoryDenyWriteExecute && b.denies() {

@@ -133,6 +133,7 @@ func (c *command) mountRequest() *namespace.Request {
 	q := &namespace.Request{Exec: c.s, Unit: c.u.Name, Tree: "/", Runtime: c.h.Runtime, Root: c.root, Sandbox: c.sandbox, User: c.h.User,
 		Tmp: c.tmp[0], VarTmp: c.tmp[1], Credentials: c.creds, Notify: c.q.Notify}
 	q.Images = c.images
+	q.Without = func(setting string, err error) error { return c.without(namespaces, setting, err) }
 	if !c.q.NoRoot {
 		q.Image = c.image
 		if c.copied != nil {

@@ -82,7 +82,7 @@ func (m *Mount) deep() bool { return m.Kind != Tmpfs && m.Kind != Run }
 // change changes the mount at a path, if it is not covered by another.
 func (b *builder) change(p string, c change) error {
 	fd, err := b.root.Handle(p, unix.O_PATH|unix.O_NOFOLLOW)
-	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) {
+	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) || b.q.User && errors.Is(err, unix.EACCES) { // out of the user's reach
 		return nil
 	}
 	if err != nil {

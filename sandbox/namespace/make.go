@@ -352,7 +352,13 @@ func (b *builder) proc(m *Mount) error {
 		if b.hooks.Proc != nil {
 			return b.hooks.Proc(m.Options)
 		}
-		return mount.New("proc", "", m.Options, api)
+		fd, err := mount.New("proc", "", m.Options, api)
+		if err != nil && len(m.Options) > 0 && b.q.Without != nil { // the host's is in its place, which hides nothing
+			if err := b.q.Without(m.Why, err); err != nil {
+				return -1, err
+			}
+		}
+		return fd, err
 	})
 }
 

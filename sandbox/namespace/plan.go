@@ -34,6 +34,8 @@ type Request struct {
 	Notify      string    // the socket that is notified, "" for none
 	Pressure    string    // the file with the memory pressure of its cgroup, "" for none
 
+	Without func(setting string, err error) error // decides whether what protects and cannot be had is done without, nil for yes
+
 	layers []layer
 	err    error
 }

@@ -34,6 +34,7 @@ type Call struct {
 
 	home   *cgroup.Home
 	looked bool // for it
+	users  bool // we are in a user namespace of our own
 }
 
 // settings are what options say.

@@ -13,7 +13,10 @@ import (
 
 // start runs the units until they have ended.
 func (c *Call) start(s *set) (err error) {
-	host := &launch.Host{Tree: c.Opt.root, User: c.Opt.scope == user}
+	if done, err := c.userNamespace(s); done || err != nil {
+		return err
+	}
+	host := &launch.Host{Tree: c.Opt.root, User: c.Opt.scope == user, Users: c.users}
 	l, err := c.take(host.User)
 	if err != nil {
 		return err

@@ -57,6 +57,7 @@ func (l *loader) readDefaults() {
 	name := "system.conf"
 	if l.options.User {
 		name = "user.conf"
+		l.exec.UMask = ownUMask(l.exec.UMask)
 	}
 	for _, p := range l.configuration(name) {
 		data, err := l.ix.ReadFile(p)

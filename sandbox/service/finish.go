@@ -163,6 +163,15 @@ func (e *Exec) NeedsMounts() bool {
 		e.ProtectControlGroups != "no" || e.ProtectProc != "default" || e.ProcSubset != "all" || e.RootEphemeral || e.DynamicUser
 }
 
+// NeedsUsers tells whether the settings take a user namespace where a user's manager starts the service, systemd.exec(5) "PrivateUsers=".
+func (e *Exec) NeedsUsers() bool {
+	hidden := *e
+	hidden.ProtectProc, hidden.ProcSubset = "default", "all" // which a user namespace does not make possible
+	return hidden.NeedsMounts() || e.PrivateUsers != "no" || e.PrivateNetwork || e.NetworkNamespacePath != "" || e.IPCNamespacePath != "" ||
+		e.RootDirectory != "" || e.MountAPIVFS != nil && *e.MountAPIVFS || e.BindLogSockets != nil && *e.BindLogSockets ||
+		e.ProtectHostname != "no" || e.ProtectClock
+}
+
 // dynamic adds what a user of its own brings.
 func (l *loader) dynamic() {
 	e := l.exec

@@ -46,6 +46,19 @@ func personalityOf(name string) (uint, bool) {
 	return 0, false
 }
 
+// ownUMask is our umask, which a user's manager leaves to services, proc_pid_status(5).
+func ownUMask(otherwise uint32) uint32 {
+	data, _ := os.ReadFile("/proc/self/status")
+	for line := range strings.Lines(string(data)) {
+		if v, ok := strings.CutPrefix(line, "Umask:"); ok {
+			if n, err := strconv.ParseUint(strings.TrimSpace(v), 8, 12); err == nil {
+				return uint32(n)
+			}
+		}
+	}
+	return otherwise
+}
+
 // possibleNodes are the NUMA nodes that there can be.
 func possibleNodes() []int {
 	data, err := os.ReadFile("/sys/devices/system/node/possible")
