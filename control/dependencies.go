@@ -127,7 +127,7 @@ func (c *Call) withDependencies(m *manager.Conn, names []string) []string {
 		}
 		d := g.node(n)
 		if d.err != nil {
-			c.Log(term.Warning, Failure{"get properties of " + n, d.err}.Error())
+			c.Log(term.Err, Failure{"get properties of " + n, d.err}.Error())
 		}
 		for _, on := range d.on {
 			if !slices.Contains(l, on) {

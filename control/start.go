@@ -174,6 +174,7 @@ func (w *waiting) enqueueAll(r request, names []string) bool {
 // enqueue queues a job for one unit. One that is masked need not be started if it runs.
 func (w *waiting) enqueue(r request, name string) {
 	if w.Opt.DryRun {
+		w.names = append(w.names, name)
 		return
 	}
 	path, err := w.enqueueOne(r, name)

@@ -8,6 +8,7 @@ import (
 
 // TestEnd ends machines for good, in each way that ends one.
 func TestEnd(t *testing.T) {
+	const again = 133 // of systemd-nspawn(1), for whoever started it is to start it again
 	for _, c := range []struct {
 		command string
 		exit    int
@@ -15,8 +16,12 @@ func TestEnd(t *testing.T) {
 		{"/ctl/systemctl poweroff", 0},
 		{"SYSTEMD_INVOKED_AS=shutdown /ctl/systemctl -h now", 0},
 		{"/ctl/systemctl exit 5", 5},
+		{"/ctl/systemctl halt", 0},
 		{"/ctl/systemctl -f halt", 0},
 		{"/ctl/systemctl -ff poweroff", 0},
+		{"/ctl/systemctl reboot", again},
+		{"SYSTEMD_INVOKED_AS=shutdown /ctl/systemctl -r now", again},
+		{"/ctl/systemctl -ff reboot", again},
 	} {
 		t.Run(c.command, func(t *testing.T) {
 			m := oracle.Boot(t, "")
@@ -25,5 +30,15 @@ func TestEnd(t *testing.T) {
 				t.Errorf("the machine ends with %d; want %d", exit, c.exit)
 			}
 		})
+	}
+}
+
+// TestAgain starts the user space of a machine again.
+func TestAgain(t *testing.T) {
+	m := oracle.Boot(t, "")
+	m.Run(t, "/ctl/systemctl soft-reboot")
+	m.Again(t)
+	if got := m.Run(t, "systemctl show -P SoftRebootsCount").Stdout; got != "1\n" {
+		t.Errorf("soft reboots: %s", got)
 	}
 }

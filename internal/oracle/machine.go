@@ -207,6 +207,29 @@ func (m *Machine) Ended(t testing.TB) int {
 	return m.exit
 }
 
+// Again waits until the machine, or its user space, has started again.
+func (m *Machine) Again(t testing.TB) {
+	t.Helper()
+	for until := time.Now().Add(bootLimit); time.Now().Before(until); time.Sleep(10 * time.Millisecond) {
+		shell, err := os.Open(m.shell.Name())
+		if err != nil {
+			continue // it is between its end and its start
+		}
+		was, err := m.shell.Stat()
+		is, isErr := shell.Stat()
+		first, procsErr := os.ReadFile(m.group + "/payload/init.scope/cgroup.procs")
+		pid, _, _ := strings.Cut(string(first), "\n")
+		leader, pidErr := strconv.Atoi(pid)
+		if errors.Join(err, isErr, procsErr, pidErr) == nil && !os.SameFile(was, is) {
+			m.shell.Close()
+			m.shell, m.leader = shell, leader
+			return
+		}
+		shell.Close()
+	}
+	t.Fatal("the machine does not start again")
+}
+
 // End kills all processes of the machine, waits until they are gone, and removes what it was made of.
 func (m *Machine) End() error {
 	var err error
