@@ -95,6 +95,11 @@ func (c *Call) objects(m *manager.Conn, operands []string) ([]object, error) {
 	}
 	var l []object
 	names, globs, err := c.mangleNames(operands, "")
+	if err == nil && c.Opt.WithDeps {
+		globs = nil
+		names, _, err = c.expandNames(m, operands, "")
+		names = c.withDependencies(m, names)
+	}
 	if err != nil {
 		return nil, err
 	}
