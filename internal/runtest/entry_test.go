@@ -152,7 +152,7 @@ func TestKilled(t *testing.T) {
 RuntimeDirectory=killed
 SetCredential=secret:x
 ExecStart=/bin/sh -c 'sleep 1000 & echo up; exec sleep 1000'`)
-	script := `ctl run -q killed.service >/tmp/up 2>&1 & P=$!
+	script := `: >/tmp/up; ctl run -q killed.service >/tmp/up 2>&1 & P=$!
 until grep -q up /tmp/up; do sleep 0.02; done
 kill -KILL $P; { wait $P; } 2>/dev/null
 for i in $(seq 100); do grep -l "^sleep\|guardian" /proc/[0-9]*/comm >/dev/null 2>&1 || break; sleep 0.02; done

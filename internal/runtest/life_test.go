@@ -3,6 +3,7 @@ package runtest
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -25,12 +26,13 @@ type life struct {
 }
 
 // bySystemd and byCtl are what the scripts use.
-const common = `D=/run/life/$N; mkdir -p $D; : >$D/log; rm -f $D/fifo $D/x; mkfifo $D/fifo
+const common = `D=/run/life/$N; mkdir -p $D; : >$D/log; rm -f $D/fifo $D/x $D/messages; : >$D/messages; mkfifo $D/fifo
 await() { line=; until test -n "$line"; do line=$(timeout 40 head -n 1 $D/fifo) || line="nothing"; done; echo "heard $line" >>$D/log; } # who wrote before may close late
 `
 
 const bySystemd = common + `
-begin() { timeout 20 systemctl start --wait $U 2>/dev/null & P=$!; }
+case "$A" in -*) ;; *) O=$A; esac
+begin() { timeout 20 systemctl start --wait $U $O 2>/dev/null & P=$!; }
 stop() { systemctl stop --no-block $U; test $U = life-$N.service || systemctl stop --no-block life-$N 2>/dev/null; }
 over() { wait $P; }
 reload() { systemctl reload $U 2>/dev/null; }
@@ -300,7 +302,7 @@ RemoveOnStop=yes
 `, more: map[string]string{"life-activated.service": `[Service]
 ExecStart=LOG start $LISTEN_FDS $LISTEN_FDNAMES'; ls -l /run/life/NAME/s | cut -c1-10 >>/run/life/NAME/log; readlink /run/life/NAME/link >>/run/life/NAME/log; exec perl -MIO::Socket -e "open(S,\\"+<&=3\\"); accept(C,S); print C \\"served \\".<C>"'
 ExecStopPost=LOG stoppost $SERVICE_RESULT $EXIT_CODE $EXIT_STATUS'
-`}, script: "up; CONNECT; CONNECT; stop", deaf: true},
+`}, script: "up; CONNECT; CONNECT; for i in $(seq 100); do test $(grep -c stoppost $D/log) = 2 && break; sleep 0.05; done; stop", deaf: true},
 	{name: "accepts", kind: "socket", text: `[Socket]
 ListenStream=/run/life/NAME/s
 Accept=yes
@@ -442,7 +444,7 @@ ExecStartPost=ENV post'
 ExecReload=ENV reload'
 ExecStop=ENV stop'
 ExecStopPost=ENV stoppost'
-`, script: "up; reload; echo go >$D/fifo", deaf: true},
+`, script: "up; reload; timeout 9 sh -c 'echo go >'$D/fifo", deaf: true},
 	{name: "idle", text: `[Service]
 Type=idle
 ExecStart=LOG start'
@@ -457,6 +459,7 @@ ExecStart=LOG start'; systemd-notify --ready; exit 0'
 // TestLife has systemd and ctl run the same units.
 func TestLife(t *testing.T) {
 	m := machine(t)
+	lives := slices.Concat(lives, many, bad)
 	for _, l := range lives {
 		put(t, m, "/etc/systemd/system/"+l.unit(), l.expand(l.text))
 		for name, text := range l.more {
@@ -475,7 +478,7 @@ func TestLife(t *testing.T) {
 				t.Errorf("what was said: - systemd, + ctl\n%s", d)
 			}
 			if w := want.exit(l.exit); w != got.result {
-				t.Errorf("%q makes exit %q, but it was %q", want.result, w, got.result)
+				t.Errorf("%q makes exit %q, but it was %q\n%s", want.result, w, got.result, got.messages)
 			}
 		})
 	}
@@ -505,7 +508,7 @@ type lived struct{ log, result, messages string }
 
 func (l *life) run(t *testing.T, m *oracle.Machine, how string) lived {
 	t.Helper()
-	r := m.Run(t, "N="+l.name+" U="+l.unit()+" A="+l.args+"\n"+strings.Replace(how, "SCRIPT", l.expand(l.script), 1)+"\ncat $D/log; echo =; cat $D/result; echo =; cat $D/messages")
+	r := m.Run(t, "N="+l.name+" U="+l.unit()+" A='"+l.args+"'\n"+strings.Replace(how, "SCRIPT", l.expand(l.script), 1)+"\ncat $D/log; echo =; cat $D/result; echo =; cat $D/messages")
 	parts := strings.SplitN(r.Stdout, "=\n", 2)
 	if len(parts) != 2 || r.Exit != 0 {
 		t.Fatalf("%+v", r)

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -180,14 +181,21 @@ func (r *Room) importCredentials(k *keep, pattern string) {
 	}
 }
 
+// patience is how long a socket is waited for.
+const patience = 90 * time.Second
+
 // askSocket reads a credential from a socket; who asks, and for what, the address that we are bound to tells.
 func (r *Room) askSocket(p, name string) ([]byte, error) {
 	own := &net.UnixAddr{Name: "@" + r.o.Invocation[:16] + "/unit/" + r.u.Name + "/" + name, Net: "unix"}
-	c, err := net.DialUnix("unix", own, &net.UnixAddr{Name: p, Net: "unix"})
+	dialer := net.Dialer{LocalAddr: own, Deadline: time.Now().Add(patience)}
+	c, err := dialer.Dial("unix", p)
 	if err != nil {
 		return nil, err
 	}
 	defer c.Close()
+	if err := c.SetDeadline(dialer.Deadline); err != nil {
+		return nil, err
+	}
 	return io.ReadAll(io.LimitReader(c, maxCredential+1))
 }
 

@@ -163,7 +163,7 @@ func (c *command) environmentFile(f service.Optional) error {
 	if strings.ContainsAny(f.Path, "*?[") {
 		files, _ = filepath.Glob(f.Path)
 		if len(files) == 0 && !f.Optional {
-			return &Error{Status: 1, Step: "ENVIRONMENT", Err: unix.ENOENT}
+			return &Unready{"Failed to load environment files", unix.ENOENT}
 		}
 	}
 	for _, name := range files {
@@ -178,7 +178,7 @@ func (c *command) environmentFile(f service.Optional) error {
 			})
 		}
 		if err != nil && !f.Optional {
-			return &Error{Status: 1, Step: "ENVIRONMENT", Err: err, Detail: "Failed to load environment files: " + name}
+			return &Unready{"Failed to load environment files", err}
 		}
 	}
 	return nil

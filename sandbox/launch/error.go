@@ -29,6 +29,17 @@ func (e *Error) Error() string {
 // Unwrap returns the reason.
 func (e *Error) Unwrap() error { return e.Err }
 
+// An Unready is what is wrong before there is a process: the manager reads environment files itself.
+type Unready struct {
+	Detail string
+	Err    error
+}
+
+func (e *Unready) Error() string { return e.Detail + ": " + sys.Strerror(sys.Errno(e.Err)) }
+
+// Unwrap returns the reason.
+func (e *Unready) Unwrap() error { return e.Err }
+
 // A step is what is done to a process before it is executed, named and numbered as in systemd.exec(5), "Process Exit Codes".
 type step uint8
 

@@ -38,7 +38,7 @@ type command struct {
 	group, subgroup int        // the directories of its cgroups, -1 for none
 }
 
-// Start starts a command. Its error is an *Error: what would have been the exit status of the process.
+// Start starts a command. Its error is an *Error: what would have been the exit status of the process; or an *Unready.
 func (r *Room) Start(q Request) (p *Process, err error) {
 	c := newCommand(r, q)
 	if err = c.openGroups(); err == nil {
@@ -50,6 +50,9 @@ func (r *Room) Start(q Request) (p *Process, err error) {
 	c.std.close()
 	for _, f := range c.opened {
 		f.Close()
+	}
+	if _, ok := errors.AsType[*Unready](err); ok {
+		return nil, err
 	}
 	if err != nil {
 		err = at(execute, err)

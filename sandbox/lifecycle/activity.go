@@ -24,6 +24,7 @@ type activity struct {
 	result       result
 	reloadResult result
 	room         Room
+	broken       *launch.Error // why there is no room
 	invocation   string
 
 	main    process
@@ -37,6 +38,7 @@ type activity struct {
 	deadline time.Time // of timer
 	begun    time.Time // when the state was entered
 	alive    *timer    // WatchdogSec=
+	idle     *timer    // Type=idle: others are being started
 	patience time.Duration
 	runtime  *timer // RuntimeMaxSec=
 
@@ -83,8 +85,28 @@ func (a *activity) say(level term.Level, text string) {
 // announce says what the manager says of a job.
 func (a *activity) announce(level term.Level, text string) { a.r.announce(level, a.s.Name, text) }
 
+// enter is where the service comes into a state.
 func (a *activity) enter(s state) {
+	a.move(s)
+	a.open()
+	a.r.changed(a)
+}
+
+// open says that the service starts, when it does.
+func (a *activity) open() {
+	if a.state.starting() && a.job && !a.opened {
+		a.opened = true
+		a.announce(term.Info, "Starting "+title(a.s)+"...")
+	}
+}
+
+// move is enter, but for what is said of a start.
+func (a *activity) move(s state) {
 	a.state, a.begun = s, time.Now()
+	if s != start {
+		a.r.loop.stop(a.idle)
+		a.idle = nil
+	}
 	if s != running {
 		a.r.loop.stop(a.runtime)
 		a.runtime = nil
@@ -96,14 +118,9 @@ func (a *activity) enter(s state) {
 		a.r.loop.forget(a.pidFile)
 		a.pidFile = nil
 	}
-	switch {
-	case s.starting() && a.job && !a.opened:
-		a.opened = true
-		a.announce(term.Info, "Starting "+title(a.s)+"...")
-	case s.active() && a.job:
+	if s.active() && a.job {
 		a.up()
 	}
-	a.r.changed(a)
 }
 
 // expect sets how long the state may last.
@@ -136,8 +153,10 @@ func (a *activity) begin() {
 		return
 	}
 	a.invocation = newInvocation()
-	if err := a.openRoom(); err != nil {
-		a.refused("Failed to prepare", err)
+	var err error
+	if a.broken, err = a.openRoom(); err != nil {
+		a.say(term.Warning, "Failed to prepare: "+err.Error())
+		a.die(resources, true)
 		return
 	}
 	a.before(condition, a.s.Condition, a.startPre)
@@ -158,16 +177,20 @@ func (a *activity) before(s state, l []service.Command, next func()) {
 	})
 }
 
-func (a *activity) openRoom() error {
+// openRoom prepares the surroundings of the commands, or says why each of them is to fail.
+func (a *activity) openRoom() (*launch.Error, error) {
 	if err := a.listen(); err != nil {
-		return err
+		return nil, err
 	}
 	room, err := a.r.c.Open(a.s, a.invocation)
+	if e, ok := errors.AsType[*launch.Error](err); ok {
+		return e, nil
+	}
 	if err != nil {
-		return err
+		return nil, err
 	}
 	a.room = room
-	return nil
+	return nil, nil
 }
 
 // mayStart counts starts, StartLimitIntervalSec= and StartLimitBurst=.
@@ -186,23 +209,41 @@ func (a *activity) mayStart() bool {
 	return true
 }
 
+// idleTimeout is how long a service of Type=idle waits for others.
+const idleTimeout = 5 * time.Second
+
 func (a *activity) startPre() { a.before(startPre, a.s.StartPre, a.startMain) }
 
 // commands runs control commands one after the other in a state; then says what becomes of it.
 func (a *activity) commands(s state, l []service.Command, limit time.Duration, then func(result)) {
 	a.queue, a.after = l, then
 	a.expect(limit)
-	a.enter(s)
-	a.nextCommand()
+	a.move(s)
+	if a.nextCommand() {
+		a.open()
+	}
 }
 
-func (a *activity) nextCommand() {
+// nextCommand starts the next control command, unless it cannot be tried.
+func (a *activity) nextCommand() bool {
 	p, err := a.spawn(a.queue[0], false)
+	if err != nil && a.untried(a.state.String(), err) {
+		a.r.loop.later(func() {
+			a.queue = nil
+			if a.state == condition || a.state == startPre {
+				a.die(resources, true)
+				return
+			}
+			a.after(resources)
+		})
+		return false
+	}
 	if err != nil {
-		a.control = process{pid: a.r.refuse(a, err)}
-		return
+		a.control = process{pid: a.r.refuse(a.s.Name, err)}
+		return true
 	}
 	a.control = process{pid: p.PID}
+	return true
 }
 
 func (a *activity) startMain() {
@@ -211,9 +252,17 @@ func (a *activity) startMain() {
 		a.startPost()
 		return
 	}
-	limit := a.s.TimeoutStart
-	if a.s.Type == service.Simple || a.s.Type == service.Idle {
+	if a.s.Type == service.Idle && a.state != start && a.r.starting(a) {
+		a.move(start)
+		a.idle = a.r.loop.after(idleTimeout, a.startMain)
+		return
+	}
+	limit, kind := a.s.TimeoutStart, a.s.Type
+	if kind == service.Simple || kind == service.Idle {
 		limit = service.Forever
+		if len(a.s.LoadCredentials)+len(a.s.SetCredentials)+len(a.s.ImportCredentials) > 0 {
+			kind = service.TypeExec // it has not started until it has them
+		}
 	}
 	if a.s.Type == service.Forking {
 		a.commands(start, a.s.Start[:1], limit, a.forked)
@@ -222,11 +271,14 @@ func (a *activity) startMain() {
 	}
 	a.expect(limit)
 	a.mains = a.s.Start
-	if a.s.Type != service.Simple && a.s.Type != service.Idle {
-		a.enter(start)
+	if kind != service.Simple && kind != service.Idle {
+		a.move(start)
 	}
-	a.nextMain()
-	switch a.s.Type {
+	if !a.nextMain() {
+		return
+	}
+	a.open()
+	switch kind {
 	case service.Simple, service.Idle:
 		a.startPost()
 	case service.TypeExec: // that the program is executed is known when launch has started it
@@ -238,13 +290,20 @@ func (a *activity) startMain() {
 	}
 }
 
-func (a *activity) nextMain() {
+// nextMain starts the next main process, unless the service ends for it cannot be tried.
+func (a *activity) nextMain() bool {
 	p, err := a.spawn(a.mains[0], true)
+	if err != nil && a.untried(start.String(), err) {
+		a.mains = nil
+		a.kill(stopTerm, resources)
+		return false
+	}
 	if err != nil {
-		a.main = process{pid: a.r.refuse(a, err), known: true}
-		return
+		a.main = process{pid: a.r.refuse(a.s.Name, err), known: true}
+		return true
 	}
 	a.main = process{pid: p.PID, known: true}
+	return true
 }
 
 // forked is what comes after the process that has started a daemon has ended.
@@ -377,7 +436,7 @@ func (a *activity) stop(f result) {
 
 func (a *activity) stopPost(f result) {
 	a.fail(f)
-	if len(a.s.StopPost) > 0 && a.room != nil {
+	if len(a.s.StopPost) > 0 && (a.room != nil || a.broken != nil) {
 		a.commands(stopPost, a.s.StopPost, a.s.TimeoutStop, func(f result) { a.kill(finalTerm, f) })
 		return
 	}
@@ -446,18 +505,6 @@ func (a *activity) closeRoom(restarting bool) {
 		a.say(term.Warning, err.Error())
 	}
 	a.room = nil
-}
-
-// refused ends a service of which not even a process could be prepared.
-func (a *activity) refused(what string, err error) {
-	if e, ok := errors.AsType[*launch.Error](err); ok {
-		a.failing, a.hasFailed = syscall.WaitStatus(e.Status<<8), true
-		a.say(term.Err, err.Error())
-		a.kill(stopTerm, exitCode)
-		return
-	}
-	a.say(term.Warning, what+": "+err.Error())
-	a.die(resources, true)
 }
 
 // title is how the manager names a service to people.

@@ -182,6 +182,11 @@ func (r *run) startMember(m *member) {
 	done := func(ok bool) {
 		m.job, m.ok = none, ok
 		r.dispatch()
+		for _, a := range r.activities {
+			if a.idle != nil && !r.starting(a) {
+				a.startMain()
+			}
+		}
 	}
 	if m.s != nil {
 		m.s.begin(done)
@@ -190,6 +195,14 @@ func (r *run) startMember(m *member) {
 	m.a.reached = done
 	m.a.restarts = 0
 	m.a.begin()
+}
+
+// starting tells whether other units than a service are being started, or are to be and do not wait for it.
+func (r *run) starting(a *activity) bool {
+	own := slices.IndexFunc(r.members, func(m *member) bool { return m.a == a })
+	return slices.ContainsFunc(r.members, func(m *member) bool {
+		return m.a != a && (m.job == working || m.job == waiting && (own < 0 || !r.after(m, r.members[own])))
+	})
 }
 
 // changed is called when a service has come into another state.

@@ -61,15 +61,15 @@ func (a *activity) signalAll(s state) bool {
 		if told {
 			a.say(term.Notice, "Killing process "+decimal(pid)+" ("+commandName(pid)+") with signal SIG"+signalName(sig)+".")
 		}
-		if unix.Kill(pid, sig) != nil {
+		if a.send(pid, sig) != nil {
 			return
 		}
 		waited = true
 		if hangUp {
-			_ = unix.Kill(pid, unix.SIGHUP)
+			_ = a.send(pid, unix.SIGHUP)
 		}
 		if sig != unix.SIGKILL && sig != unix.SIGCONT {
-			_ = unix.Kill(pid, unix.SIGCONT)
+			_ = a.send(pid, unix.SIGCONT)
 		}
 	}
 	hit(a.main.pid)
@@ -88,6 +88,14 @@ func (a *activity) signalAll(s state) bool {
 		}
 	}
 	return waited
+}
+
+// send sends a signal. A main process that is another's child can have gone, and its number be somebody else's: it is sent through its pidfd.
+func (a *activity) send(pid int, sig syscall.Signal) error {
+	if w := a.main.alien; w != nil && pid == a.main.pid {
+		return unix.PidfdSendSignal(w.fd, sig, nil, 0)
+	}
+	return unix.Kill(pid, sig)
 }
 
 // expired is called when a state has lasted for too long.

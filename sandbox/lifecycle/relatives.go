@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -39,23 +40,30 @@ func descendants(pid, without int) []relative {
 	return l
 }
 
-// children are those that a process has by any of its threads; false if the kernel does not say.
+// children are those that a process has by any of its threads; false if the kernel does not say. A thread that ends leaves its children to another
+// one, and a child that is taken from the list while that is read can hide the next, so it counts when it is the same twice.
 func children(pid int) ([]int, bool) {
 	dir := "/proc/" + decimal(pid) + "/task"
-	threads := entries(dir)
-	var l []int
-	for _, t := range threads {
-		data, err := sys.ReadFile(dir + "/" + t + "/children")
-		if errors.Is(err, unix.ENOENT) && unix.Access(dir+"/"+t, unix.F_OK) == nil {
-			return nil, false
-		}
-		for f := range bytes.FieldsSeq(data) {
-			if n, err := strconv.Atoi(string(f)); err == nil {
-				l = append(l, n)
+	last := []int{-1}
+	for threads := entries(dir); ; {
+		var l []int
+		for _, t := range threads {
+			data, err := sys.ReadFile(dir + "/" + t + "/children")
+			if errors.Is(err, unix.ENOENT) && unix.Access(dir+"/"+t, unix.F_OK) == nil {
+				return nil, false
+			}
+			for f := range bytes.FieldsSeq(data) {
+				if n, err := strconv.Atoi(string(f)); err == nil {
+					l = append(l, n)
+				}
 			}
 		}
+		now := entries(dir)
+		if slices.Equal(now, threads) && slices.Equal(l, last) {
+			return l, true
+		}
+		threads, last = now, l
 	}
-	return l, true
 }
 
 // everybody is all processes that can be seen.

@@ -111,6 +111,12 @@ func (r *run) reap() {
 
 func (r *run) childEnded(pid int, s syscall.WaitStatus) {
 	r.guardian.forget(pid)
+	for _, m := range r.members {
+		if m.s != nil && m.s.run.pid == pid {
+			m.s.commandEnded(s)
+			return
+		}
+	}
 	for _, a := range r.activities {
 		switch pid {
 		case a.main.pid:
@@ -148,7 +154,9 @@ func (r *run) abandon() {
 			m.a.group.Remove()
 		}
 		if m.s != nil {
+			m.s.signal(unix.SIGKILL)
 			m.s.close()
+			m.s.closeRoom()
 		}
 	}
 	r.home.Close()

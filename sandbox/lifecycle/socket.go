@@ -27,6 +27,8 @@ type socketUnit struct {
 	number int         // of the last connection
 	conns  []*member   // the services of connections, Accept=yes
 	ended  bool
+	run    socketCommands
+	ending bool
 }
 
 // A listener is one line Listen…= and its descriptors.
@@ -67,22 +69,59 @@ func (u *socketUnit) begin(done func(ok bool)) {
 		done(true)
 		return
 	}
-	u.failed, u.ended = false, false
-	err := u.r.within(u.openAll)
-	if err == nil {
-		err = u.listen()
+	u.failed, u.ended, u.ending = false, false, false
+	if len(u.s.StartPre)+len(u.s.StartPost) > 0 {
+		u.r.announce(term.Info, u.s.Name, "Starting "+unitTitle(&u.s.Unit)+"...")
 	}
-	if err != nil {
-		u.r.say(term.Err, u.s.Name, err.Error())
-		u.close()
-		u.fail("resources")
+	failed := func(f result) {
+		u.closeRoom()
+		u.fail(string(f))
 		u.r.announce(term.Err, u.s.Name, "Failed to listen on "+unitTitle(&u.s.Unit)+".")
 		done(false)
-		return
 	}
-	u.open = true
-	u.r.announce(term.Info, u.s.Name, "Listening on "+unitTitle(&u.s.Unit)+".")
-	done(true)
+	u.commands(u.s.StartPre, func(f result) {
+		if f != success {
+			failed(f)
+			return
+		}
+		if err := u.r.within(u.openAll); err != nil {
+			u.r.say(term.Err, u.s.Name, err.Error())
+			u.shut(resources, failed)
+			return
+		}
+		u.commands(u.s.StartPost, func(f result) {
+			if f != success {
+				u.shut(f, failed)
+				return
+			}
+			if err := u.listen(); err != nil {
+				u.r.say(term.Err, u.s.Name, err.Error())
+				u.shut(resources, failed)
+				return
+			}
+			u.open = true
+			u.r.announce(term.Info, u.s.Name, "Listening on "+unitTitle(&u.s.Unit)+".")
+			done(true)
+		})
+	})
+}
+
+// shut closes the sockets, with the commands of the stop.
+func (u *socketUnit) shut(why result, then func(result)) {
+	first := func(f result) {
+		if why == success {
+			why = f
+		}
+	}
+	u.commands(u.s.StopPre, func(f result) {
+		first(f)
+		u.close()
+		u.commands(u.s.StopPost, func(f result) {
+			first(f)
+			u.closeRoom()
+			then(why)
+		})
+	})
 }
 
 func (u *socketUnit) fail(why string) {
@@ -224,18 +263,32 @@ func (u *socketUnit) flush() {
 	}
 }
 
-// busy tells whether connections are being served.
-func (u *socketUnit) busy() bool { return len(u.conns) > 0 }
+// busy tells whether connections are being served, or commands run.
+func (u *socketUnit) busy() bool { return len(u.conns) > 0 || len(u.run.queue) > 0 }
 
-// end closes the sockets.
+// end closes the sockets, once.
 func (u *socketUnit) end() {
-	if !u.open {
-		return
+	switch {
+	case u.ending:
+	case !u.open: // on its way up
+		u.signal(unix.SIGTERM)
+	default:
+		u.ending = true
+		u.deafen()
+		if len(u.s.StopPre)+len(u.s.StopPost) > 0 {
+			u.r.announce(term.Info, u.s.Name, "Stopping "+unitTitle(&u.s.Unit)+"...")
+		}
+		u.shut(success, func(f result) {
+			u.open = false
+			if f == success {
+				u.r.say(term.Info, u.s.Name, "Deactivated successfully.")
+			} else {
+				u.fail(string(f))
+			}
+			u.r.announce(term.Info, u.s.Name, "Closed "+unitTitle(&u.s.Unit)+".")
+			u.r.loop.later(u.r.dispatch)
+		})
 	}
-	u.close()
-	u.open = false
-	u.r.announce(term.Info, u.s.Name, "Closed "+unitTitle(&u.s.Unit)+".")
-	u.r.loop.later(u.r.dispatch)
 }
 
 func (u *socketUnit) close() {

@@ -5,8 +5,6 @@ import (
 	"strconv"
 	"syscall"
 
-	"golang.org/x/sys/unix"
-
 	"ctl/internal/term"
 	"ctl/sandbox/launch"
 	"ctl/sandbox/service"
@@ -14,6 +12,11 @@ import (
 
 // spawn starts a command of the service.
 func (a *activity) spawn(c service.Command, main bool) (*launch.Process, error) {
+	if a.room == nil { // nothing could be prepared, and each command ends as the first one would have
+		e := *a.broken
+		e.Path = c.Path
+		return nil, &e
+	}
 	q := launch.Request{Command: c, Control: !main, NonBlocking: a.s.NonBlocking, Stopping: a.state >= stop}
 	q.Env = append(q.Env, "INVOCATION_ID="+a.invocation)
 	if a.s.PIDFile != "" {
@@ -106,16 +109,26 @@ func (a *activity) pass(q *launch.Request) {
 }
 
 // refuse has a command that could not be started end with the status that the process would have ended with, and returns what stands for its PID.
-func (r *run) refuse(a *activity, err error) int {
+func (r *run) refuse(unit string, err error) int {
 	r.refused--
 	pid := r.refused
 	status := 1
 	if e, ok := errors.AsType[*launch.Error](err); ok {
 		status = e.Status
 	}
-	a.say(term.Err, err.Error())
+	r.say(term.Err, unit, err.Error())
 	r.loop.later(func() { r.childEnded(pid, syscall.WaitStatus(status<<8)) })
 	return pid
+}
+
+// untried is a command that the manager would not even have tried to start.
+func (a *activity) untried(task string, err error) bool {
+	e, ok := errors.AsType[*launch.Unready](err)
+	if ok {
+		a.say(term.Warning, e.Error())
+		a.say(term.Warning, "Failed to spawn '"+task+"' task: "+reason(e.Err))
+	}
+	return ok
 }
 
 // reloadNow has the service read its configuration anew.
@@ -150,7 +163,7 @@ func (a *activity) reloadNow() {
 
 // signalReload is the reload of Type=notify-reload.
 func (a *activity) signalReload() bool {
-	if a.s.Type != service.NotifyReload || a.main.pid <= 0 || unix.Kill(a.main.pid, a.s.ReloadSignal) != nil {
+	if a.s.Type != service.NotifyReload || a.main.pid <= 0 || a.send(a.main.pid, a.s.ReloadSignal) != nil {
 		return false
 	}
 	a.told = ready
