@@ -17,18 +17,14 @@ import (
 func accept(*Call, string) error { return nil }
 
 func setHelp(c *Call, _ string) error {
-	var pager []string
-	if !c.Opt.noPager {
-		pager = c.env.Pager(os.Stdout)
-	}
-	c.env.Page(pager, c.table.Help(cli.Page{Synopsis: c.Name + " [OPTION…] [PATH] [ARGUMENTS…]",
+	c.table.ShowHelp(cli.Page{Synopsis: c.Name + " [OPTION…] [PATH] [ARGUMENTS…]",
 		Abstract: "Spawn a command or OS in a lightweight container.", Manual: "systemd-nspawn(1)"},
-		c.env.Look(os.Stdout, os.Stderr, pager != nil)), os.Stdout, os.Stderr, c.say)
+		c.env, !c.Opt.noPager, c.say)
 	return Exit(0)
 }
 
 func setVersion(c *Call, _ string) error {
-	c.print("systemd 262 (262-ctl)\n")
+	c.print(cli.Version)
 	return Exit(0)
 }
 

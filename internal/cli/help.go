@@ -2,6 +2,7 @@ package cli
 
 import (
 	"cmp"
+	"os"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -18,6 +19,9 @@ const (
 	// In less, a verb whose name and operands take so many bytes goes on in a second line.
 	helpBreak = 24
 )
+
+// Version is the first line of --version.
+const Version = "systemd 262 (262-ctl)\n"
 
 // A Page is what the help says besides what is in the table.
 type Page struct {
@@ -65,6 +69,15 @@ func (t *Table[C]) Help(p Page, l term.Look) string {
 	}
 	b.WriteString("\nSee the " + manual + " for details.\n")
 	return b.String()
+}
+
+// ShowHelp shows the help on standard output, in a pager if there is one and it is wanted.
+func (t *Table[C]) ShowHelp(p Page, e term.Env, paged bool, say func(term.Level, string)) {
+	var pager []string
+	if paged {
+		pager = e.Pager(os.Stdout)
+	}
+	e.Page(pager, t.Help(p, e.Look(os.Stdout, os.Stderr, pager != nil)), os.Stdout, os.Stderr, say)
 }
 
 func (t *Table[C]) helpRows(broken bool) []helpRow {

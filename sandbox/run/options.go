@@ -1,7 +1,6 @@
 package run
 
 import (
-	"os"
 	"path/filepath"
 
 	"ctl/internal/cli"
@@ -28,18 +27,14 @@ var Options = [...]cli.Option[Call]{
 }
 
 func setHelp(c *Call, _ string) error {
-	var pager []string
-	if !c.Opt.noPager {
-		pager = c.env.Pager(os.Stdout)
-	}
-	c.env.Page(pager, c.table.Help(cli.Page{Synopsis: c.Name + " [OPTION…] UNIT…",
+	c.table.ShowHelp(cli.Page{Synopsis: c.Name + " [OPTION…] UNIT…",
 		Abstract: "Run services in the foreground, each in the sandbox that its unit file describes, without systemd.", Manual: "systemd.exec(5)"},
-		c.env.Look(os.Stdout, os.Stderr, pager != nil)), os.Stdout, os.Stderr, c.say)
+		c.env, !c.Opt.noPager, c.say)
 	return exit(0)
 }
 
 func setVersion(c *Call, _ string) error {
-	c.print("systemd 262 (262-ctl)\n")
+	c.print(cli.Version)
 	return exit(0)
 }
 
