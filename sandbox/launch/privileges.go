@@ -32,7 +32,7 @@ func (b *child) bound() {
 		return
 	}
 	set := b.bounding()
-	for i := 0; i <= container.LastCapability(); i++ {
+	for i, last := 0, container.LastCapability(); i <= last; i++ {
 		if set&(1<<i) == 0 {
 			b.do(capabilities, unix.SYS_PRCTL, unix.PR_CAPBSET_DROP, i, 0, 0, 0).Allow(unix.EINVAL)
 		}
@@ -64,7 +64,7 @@ func (b *child) renounce() {
 		}
 		b.do(capabilities, unix.SYS_PRCTL, unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)
 	}
-	for i := 0; i <= container.LastCapability(); i++ {
+	for i, last := 0, container.LastCapability(); i <= last; i++ {
 		if ambient&(1<<i) != 0 {
 			b.do(capabilities, unix.SYS_PRCTL, unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_RAISE, i, 0, 0)
 		}
