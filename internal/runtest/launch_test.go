@@ -27,6 +27,8 @@ D=a\
 b
 1BAD=x
 EOF
+touch /etc/tests/users /etc/tests/others; unshare --user --map-root-user sh -c 'echo $$; exec sleep infinity >/dev/null 2>&1 </dev/null' >/run/users 2>/dev/null </dev/null & until test -s /run/users; do sleep 0.05; done
+mount --bind /proc/$(cat /run/users)/ns/user /etc/tests/users
 echo foo >/etc/credstore/foo.one; echo two >/etc/credstore/foo.two; echo x >/etc/tests/x
 `
 

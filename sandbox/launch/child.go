@@ -48,7 +48,7 @@ func (b *child) raiseAll() error {
 		b.passed = append(b.passed, high)
 	}
 	b.procFD = int(b.proc.Fd())
-	for _, fd := range [...]*int{&b.report, &b.socket, &b.procFD, &b.group, &b.subgroup} {
+	for _, fd := range [...]*int{&b.report, &b.socket, &b.procFD, &b.group, &b.subgroup, &b.space} {
 		if *fd < 0 {
 			continue
 		}

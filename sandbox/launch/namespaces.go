@@ -165,6 +165,11 @@ func (b *child) userNamespace() {
 		b.users = true
 		return
 	}
+	if b.sandbox && b.s.UserNamespacePath != "" {
+		b.do(user, unix.SYS_SETNS, b.space, unix.CLONE_NEWUSER)
+		b.users, b.own = true, 1<<(container.LastCapability()+1)-1
+		return
+	}
 	if !b.sandbox || !on(kind) {
 		return
 	}

@@ -35,6 +35,7 @@ type command struct {
 	chroots bool // the root directory is entered by the child
 
 	opened          []*os.File // OpenFile=
+	space           int        // UserNamespacePath=, -1 for none
 	group, subgroup int        // the directories of its cgroups, -1 for none
 }
 
@@ -66,7 +67,7 @@ func (r *Room) Start(q Request) (p *Process, err error) {
 
 func newCommand(r *Room, q Request) *command {
 	f := q.Command.Flags
-	c := &command{Room: r, q: q, group: -1, subgroup: -1}
+	c := &command{Room: r, q: q, group: -1, subgroup: -1, space: -1}
 	c.sandbox = f&service.FullyPrivileged == 0 && !q.NoPermissions
 	c.drops = c.sandbox && f&service.NoSetUID == 0
 	if !q.NoRoot && r.s.RootDirectory != "/" { // with "+", too
@@ -86,6 +87,16 @@ func (c *command) name() string {
 func (c *command) start() (*Process, error) {
 	if err := c.standard(); err != nil {
 		return nil, err
+	}
+	if p := c.s.UserNamespacePath; p != "" && c.sandbox {
+		fd, err := c.std.open(p, unix.O_RDONLY)
+		if err == nil {
+			_, err = unix.IoctlRetInt(fd, unix.NS_GET_NSTYPE) // what is no namespace, ioctl_ns(2)
+		}
+		if err != nil {
+			return nil, at(namespaces, err)
+		}
+		c.space = fd
 	}
 	if err := c.openFiles(); err != nil {
 		return nil, err

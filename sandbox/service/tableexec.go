@@ -121,7 +121,7 @@ var execSettings = [...]setting{
 	{"ProtectKernelLogs", func(l *line) { l.boolean(&l.exec.ProtectKernelLogs) }, Note},
 	{"ProtectClock", func(l *line) { l.boolean(&l.exec.ProtectClock) }, Note},
 	{"ProtectControlGroups", func(l *line) { l.wordOrBoolean(&l.exec.ProtectControlGroups, "no", "yes", "private", "strict") }, Note},
-	{"UserNamespacePath", func(l *line) { l.path(&l.exec.UserNamespacePath, false) }, Unsafe},
+	{"UserNamespacePath", func(l *line) { l.path(&l.exec.UserNamespacePath, false) }, Note},
 	{"NetworkNamespacePath", func(l *line) { l.path(&l.exec.NetworkNamespacePath, false) }, Note},
 	{"IPCNamespacePath", func(l *line) { l.path(&l.exec.IPCNamespacePath, false) }, Note},
 	{"LogNamespace", (*line).logNamespace, Lacking},
