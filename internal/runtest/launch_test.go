@@ -15,7 +15,7 @@ import (
 
 // launchSetUp makes what the units of testdata/launch need.
 const launchSetUp = `set -e
-mkdir -p /out /etc/tests /etc/credstore /tree/usr/bin /tree/etc /tree/proc /tree/sys /tree/dev /tree/run /tree/tmp /tree/var/tmp
+mkdir -p /out /etc/tests /etc/credstore /tree/usr/bin /tree/etc /tree/proc /tree/sys /tree/dev /tree/run /tree/root /tree/tmp /tree/var/tmp
 cp /usr/bin/probe /tree/usr/bin/; cp /etc/passwd /etc/group /tree/etc/
 cat >/etc/tests/env <<'EOF'
 # comment
