@@ -34,7 +34,7 @@ echo foo >/etc/credstore/foo.one; echo two >/etc/credstore/foo.two; echo x >/etc
 
 // launchBoth has systemd and ctl start each unit of the list U, one after the other, and shows what both saw. ctl is itself a service, so that
 // both begin with the same privileges and limits.
-const launchBoth = `clean() { rm -rf /run/rl* /run/a /var/lib/rl /var/lib/private/rl /var/cache/rl* /var/cache/private/rl /var/log/rl* /var/log/private/rl /etc/rl /out/here /out/err /out/pre; }
+const launchBoth = `clean() { rm -rf /run/rl* /run/a /var/lib/rl /var/lib/private/rl /var/cache/rl* /var/cache/private/rl /var/log/rl* /var/log/private/rl /etc/rl /out/here /out/err /out/pre /tree/tmp/sync; }
 systemctl daemon-reload
 for u in $U; do
 	clean
