@@ -20,7 +20,11 @@ func (c *Call) mountImage() error {
 	if err != nil {
 		return Failure{"determine working directory", err}
 	}
-	m, err := image.Open(context.Background(), p, image.Options{Rehearse: c.Opt.DryRun, Policy: c.Opt.ImagePolicy})
+	options := image.Options{Rehearse: c.Opt.DryRun, Policy: c.Opt.ImagePolicy}
+	if err := options.Verity.Beside(p); err != nil {
+		return Failure{"read verity artefacts for " + p, err}
+	}
+	m, err := image.Open(context.Background(), p, options)
 	if err != nil {
 		if image.Unfit(err) {
 			return cli.Usage(p + ": " + err.Error())

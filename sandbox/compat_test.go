@@ -17,6 +17,7 @@ import (
 	"ctl/internal/cli"
 	"ctl/internal/json"
 	"ctl/internal/term"
+	"ctl/sandbox/dmverity"
 	"ctl/sandbox/image"
 )
 
@@ -81,7 +82,7 @@ func judge(c *Call, args []string) error {
 // samples are values of options that take one, together with what they need besides.
 var samples = map[string]string{
 	"settings": "yes", "directory": "/", "template": "/ -D /x", "image": "/x.raw", "image-policy": "*", "oci-bundle": "/", "volatile": "yes",
-	"root-hash": strings.Repeat("0", 64), "root-hash-sig": "base64:", "verity-data": "/x", "pivot-root": "/x", "chdir": "/", "setenv": "A=b",
+	"root-hash": strings.Repeat("0", 64), "root-hash-sig": "base64:AAAA", "verity-data": "/x", "pivot-root": "/x", "chdir": "/", "setenv": "A=b",
 	"uid": "0", "kill-signal": "TERM", "notify-ready": "yes", "suppress-sync": "yes", "machine": "a", "hostname": "a",
 	"uuid": strings.Repeat("1", 32), "slice": "a.slice", "property": "TasksMax=5", "register": "no", "private-users": "pick",
 	"private-users-ownership": "auto", "private-users-delegate": "1", "network-interface": "a", "network-macvlan": "a", "network-ipvlan": "a",
@@ -171,7 +172,8 @@ func TestCompatImages(t *testing.T) {
 	for _, row := range compat(t)["Disk images: image"] {
 		said[row[1]] = true
 	}
-	for _, err := range []error{image.ErrEncrypted, image.ErrFileSystem} {
+	for _, err := range []error{image.ErrEncrypted, image.ErrFileSystem, image.ErrSignature,
+		fmt.Errorf("%w: Operation not supported (%w)", image.ErrProtection, dmverity.ErrNoKernel)} {
 		if !said[err.Error()] {
 			t.Errorf("docs/compat.md does not have %q", err)
 		}

@@ -13,6 +13,7 @@ import (
 	"ctl/internal/cli"
 	"ctl/internal/term"
 	"ctl/sandbox/container"
+	"ctl/sandbox/dmverity"
 	"ctl/sandbox/image"
 	"ctl/sandbox/lock"
 )
@@ -109,18 +110,33 @@ func (c *Call) prepareImage(ctx context.Context) (*prepared, error) {
 	} else if err != nil {
 		return nil, fmt.Errorf("Failed to create image lock: %w", errno(err))
 	}
-	options := image.Options{ReadOnly: readOnly, Rehearse: o.dryRun, Copy: o.ephemeral && !o.dryRun, Policy: o.imagePolicy, RootHash: o.rootHash}
+	options := image.Options{ReadOnly: readOnly, Rehearse: o.dryRun, Copy: o.ephemeral && !o.dryRun, Policy: o.imagePolicy, Verity: o.verity}
+	if err := options.Verity.Beside(real); err != nil {
+		p.release()
+		return nil, fmt.Errorf("Failed to read verity artefacts for %s: %w", real, errno(err))
+	}
 	m, err := image.Open(ctx, real, options)
 	if err != nil {
 		p.release()
 		return nil, c.unfitImage(real, err)
 	}
 	defer m.Close()
+	if m.Unchecked() {
+		c.say(term.Notice, "Note: image "+real+" contains verity information, but no root hash specified and no embedded root hash signature found! Proceeding without integrity checking.")
+	}
 	p.parts = m.Describe()
 	if p.image, err = m.Mount(); err != nil {
 		p.release()
 		if os.Geteuid() == 0 && container.MappedIDs() > 0 && errors.Is(err, unix.EPERM) {
 			return nil, fmt.Errorf("Failed to mount image: %w (in a user namespace; only the host's root may mount images)", errno(err))
+		}
+		switch {
+		case errors.Is(err, dmverity.ErrNoKernel):
+			return nil, fmt.Errorf("%w: %w (%w)", image.ErrProtection, errno(unix.EOPNOTSUPP), dmverity.ErrNoKernel)
+		case errors.Is(err, image.ErrSignature):
+			return nil, image.ErrSignature
+		case errors.Is(err, image.ErrProtection):
+			return nil, fmt.Errorf("%w: %w", image.ErrProtection, errno(err))
 		}
 		return nil, fmt.Errorf("Failed to mount image: %w", errno(err))
 	}
@@ -138,6 +154,9 @@ func (c *Call) unfitImage(p string, err error) error {
 	}
 	if pe, ok := errors.AsType[*os.PathError](err); ok && pe.Op == "copy" {
 		return fmt.Errorf("Failed to copy image file: %w", errno(err))
+	}
+	if errors.Is(err, image.ErrProtection) {
+		return fmt.Errorf("%w: %w", image.ErrProtection, errno(err))
 	}
 	return fmt.Errorf("Failed to set up loopback block device: %w", errno(err))
 }

@@ -22,7 +22,7 @@ var Options = [...]cli.Option[Call]{
 	{Group: "Image", Long: "volatile", Arg: "MODE", Optional: true, Bare: "yes", Help: "Run the system in volatile mode", Set: setVolatile},
 	{Group: "Image", Long: "root-hash", Arg: "HASH", Help: "Specify verity root hash for root disk image", Set: setRootHash},
 	{Group: "Image", Long: "root-hash-sig", Arg: "SIG", Help: "Specify pkcs7 signature of root hash for verity", Set: setRootHashSignature},
-	{Group: "Image", Long: "verity-data", Arg: "PATH", Help: "Specify hash device for verity", Set: accept},
+	{Group: "Image", Long: "verity-data", Arg: "PATH", Help: "Specify hash device for verity", Set: setVerityData},
 	{Group: "Image", Long: "pivot-root", Arg: "PATH[:PATH]", Help: "Pivot root to given directory in the container", Set: setPivotRoot},
 
 	{Group: "Execution", Long: "as-pid2", Short: "a", Help: "Maintain a stub init as PID1, invoke binary as PID2", Set: setStub},

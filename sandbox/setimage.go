@@ -1,8 +1,8 @@
 package sandbox
 
 import (
+	"encoding/base64"
 	"encoding/hex"
-	"os"
 	"strings"
 
 	"ctl/internal/cli"
@@ -45,21 +45,35 @@ func setImagePolicy(c *Call, v string) error {
 }
 
 func setRootHash(c *Call, v string) error {
-	c.Opt.rootHash = true
-	if b, err := hex.DecodeString(v); err != nil || len(b) < 16 {
-		return cli.Usage("Failed to parse root hash: " + v)
+	hash, ok := image.ParseHash(v)
+	if !ok {
+		if _, err := hex.DecodeString(v); err != nil {
+			return cli.Usage("Failed to parse root hash: " + v)
+		}
+		return cli.Usage("Root hash must be at least 128-bit long: " + v)
+	}
+	c.Opt.verity.Hash = hash
+	return nil
+}
+
+func setRootHashSignature(c *Call, v string) (err error) {
+	var signature []byte
+	if text, ok := strings.CutPrefix(v, "base64:"); ok {
+		if signature, err = base64.StdEncoding.DecodeString(text); err != nil {
+			return cli.Usage("Failed to parse root hash signature '" + v + "': Invalid argument")
+		}
+	} else if signature, err = image.ReadSignature(v); err != nil {
+		return cli.Usage("Failed to parse root hash signature file '" + v + "': " + strerror(err))
+	}
+	if len(signature) > 0 {
+		c.Opt.verity.Signature = signature
 	}
 	return nil
 }
 
-func setRootHashSignature(_ *Call, v string) error {
-	if strings.HasPrefix(v, "base64:") {
-		return nil
-	}
-	if _, err := os.Stat(v); err != nil {
-		return cli.Usage("Failed to parse root hash signature file '" + v + "': " + strerror(err))
-	}
-	return nil
+func setVerityData(c *Call, v string) (err error) {
+	c.Opt.verity.Data, err = absolute(v)
+	return err
 }
 
 func setDelegate(c *Call, v string) (err error) {

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -92,7 +93,7 @@ func bindOptions(m *container.Custom, options string) {
 		case "owneridmap":
 			m.Map = container.MapOwner
 		default:
-			m.Options = o // which it does not have; that is found out where it is mounted
+			m.Options = cmp.Or(m.Options, o) // which it does not have; that is found out where it is mounted
 		}
 	}
 }

@@ -69,7 +69,7 @@ type Settings struct {
 	delegate          uint64
 	image, mstack     string
 	imagePolicy       *image.Policy
-	rootHash          bool // the image is to be checked
+	verity            image.Verity
 	bindUsers         []string
 	bindUserShell     string // "" for none
 	bindUserGroups    []string

@@ -64,7 +64,7 @@ var floors = [][]string{
 	{"sandbox/service"},
 	{"control/assign", "sandbox/image"},
 	{"control/manager", "enable", "sandbox/container", "sandbox/copytree"},
-	{"detect", "control/journal", "sandbox/cgroup", "sandbox/console", "sandbox/lock", "sandbox/mount", "sandbox/netlink", "sandbox/program", "sandbox/seccomp"},
+	{"detect", "control/journal", "sandbox/cgroup", "sandbox/console", "sandbox/dmverity", "sandbox/lock", "sandbox/mount", "sandbox/netlink", "sandbox/program", "sandbox/seccomp"},
 	{"internal/cli"},
 	{"internal/term"},
 	{"internal/unit", "internal/tree", "internal/json"},
@@ -96,7 +96,7 @@ var bans = []struct {
 	rooms []string
 	why   string
 }{
-	{"golang.org/x/sys/unix", []string{"internal/tree", "internal/json", "internal/term", "internal/sys", "detect", "sandbox", "sandbox/run", "sandbox/lifecycle", "sandbox/launch", "sandbox/namespace", "sandbox/service", "sandbox/cgroup", "sandbox/console", "sandbox/container", "sandbox/copytree", "sandbox/image", "sandbox/lock", "sandbox/mount", "sandbox/netlink", "sandbox/program", "sandbox/seccomp", "control/manager", "internal/oracle", "internal/runtest/mountprobe", "internal/spawntest/probe", "internal/spawnguard/attack"}, "system calls are wrapped once"},
+	{"golang.org/x/sys/unix", []string{"internal/tree", "internal/json", "internal/term", "internal/sys", "detect", "sandbox", "sandbox/run", "sandbox/lifecycle", "sandbox/launch", "sandbox/namespace", "sandbox/service", "sandbox/cgroup", "sandbox/console", "sandbox/container", "sandbox/copytree", "sandbox/dmverity", "sandbox/image", "sandbox/lock", "sandbox/mount", "sandbox/netlink", "sandbox/program", "sandbox/seccomp", "control/manager", "internal/oracle", "internal/runtest/mountprobe", "internal/spawntest/probe", "internal/spawnguard/attack"}, "system calls are wrapped once"},
 	{"os.Exit", []string{"cmd/ctl", "internal/demo", "internal/bench", "internal/oracle", "internal/runtest/mountprobe", "internal/spawntest/probe", "internal/spawnguard/attack", "sandbox/seccomp/gen"}, "errors travel up to main"},
 	{"fmt.Print", []string{"internal/demo", "internal/bench", "internal/runtest/mountprobe", "internal/spawntest/probe", "internal/spawnguard/attack"}, "only front doors speak, through internal/term"},
 	{"fmt.Println", []string{"internal/demo", "internal/bench", "internal/runtest/mountprobe", "internal/spawntest/probe", "internal/spawnguard/attack"}, "only front doors speak, through internal/term"},

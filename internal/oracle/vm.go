@@ -61,8 +61,8 @@ until [ -b /dev/vdc ]; do busybox sleep 0.1; done
 busybox mount -t erofs -o ro /dev/vda /lower
 busybox mount -t tmpfs -o size=75% upper /upper; busybox mkdir /upper/u /upper/w
 busybox mount -t overlay -o lowerdir=/lower,upperdir=/upper/u,workdir=/upper/w vm /root
-busybox mount -t erofs -o ro /dev/vdb /root/usr/lib/modules
-busybox mkdir -p /root/ctl; busybox mount -t erofs -o ro /dev/vdc /root/ctl
+busybox mkdir -p /root/usr/lib/modules /root/ctl; busybox mount -t erofs -o ro /dev/vdb /root/usr/lib/modules
+busybox mount -t erofs -o ro /dev/vdc /root/ctl
 for d in proc sys dev; do busybox mount -o move /$d /root/$d; done
 exec /bin/busybox switch_root /root /bin/sh /ctl/init
 EOF
@@ -81,6 +81,7 @@ export PATH=/usr/sbin:/usr/bin HOME=/root
 hostname host; ip link set lo up; echo 0123456789abcdef0123456789abcdef >/etc/machine-id
 mkdir /sys/fs/cgroup/init; echo $$ >/sys/fs/cgroup/init/cgroup.procs
 for c in $(cat /sys/fs/cgroup/cgroup.controllers); do echo +$c >/sys/fs/cgroup/cgroup.subtree_control; done 2>/dev/null
+modprobe -qa loop dm-mod tun
 cp -a /ctl/small /var/lib/machines/t; cd /var/lib/machines
 stty -F /dev/ttyS1 raw
 sh /ctl/script >/dev/ttyS1 2>&1 </dev/null
@@ -185,7 +186,7 @@ func (h *Host) vm(qemu, kernel, dir, script string) (r Result, err error) {
 	if err != nil {
 		return r, err
 	}
-	text := string(data)
+	text := strings.ReplaceAll(string(data), "\r", "")
 	i := strings.LastIndex(text, "exit ")
 	if i < 0 {
 		return r, fmt.Errorf("the virtual machine ended early: %s\n%s", tail(data), tail(console))

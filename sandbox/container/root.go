@@ -1,6 +1,7 @@
 package container
 
 import (
+	"errors"
 	"fmt"
 	"os"
 
@@ -64,7 +65,12 @@ func (b *builder) openTree() (int, error) {
 		return fail("mount", err)
 	}
 	if c.Users != nil && c.Users.Owner != OwnedAsIs {
-		if err := mount.MapIDs(fd, b.users, true); err != nil {
+		err := mount.MapIDs(fd, b.users, true)
+		if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.EOPNOTSUPP) { // this file system, on this kernel
+			unix.Close(fd)
+			return -1, Refusal("ID mapped mounts are apparently not available, sorry.")
+		}
+		if err != nil {
 			return fail("map the owners of", err)
 		}
 	}

@@ -12,6 +12,7 @@ import (
 // A partition is an entry of a partition table.
 type partition struct {
 	kind       [16]byte // of a GUID partition table, as on the disk
+	id         [16]byte // its own
 	label      string
 	start, end int64 // in bytes; the end is not its own
 	flags      uint64
@@ -79,7 +80,7 @@ func readTable(r io.ReaderAt, size, sector, at int64) ([]partition, bool) {
 	}
 	var l []partition
 	for e := range slices.Chunk(data, int(entry)) {
-		p := partition{kind: [16]byte(e), flags: le.Uint64(e[48:])}
+		p := partition{kind: [16]byte(e), id: [16]byte(e[16:]), flags: le.Uint64(e[48:])}
 		if p.kind == [16]byte{} {
 			continue
 		}

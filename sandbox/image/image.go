@@ -26,11 +26,12 @@ var (
 	ErrPolicy       = errors.New("Image does not match image policy.")
 	ErrFileSystem   = errors.New("File system type not supported or not known.")
 	ErrEncrypted    = errors.New("encrypted partitions are not implemented")
+	ErrNoHashes     = errors.New("No root/usr partition for specified root/usr hash found.")
 )
 
 // Unfit tells whether an error is about the image as a whole.
 func Unfit(err error) bool {
-	for _, e := range [...]error{ErrUnidentified, ErrNoRoot, ErrManyRoots, ErrPolicy, ErrEncrypted} {
+	for _, e := range [...]error{ErrUnidentified, ErrNoRoot, ErrManyRoots, ErrPolicy, ErrEncrypted, ErrNoHashes} {
 		if errors.Is(err, e) {
 			return true
 		}
@@ -45,6 +46,8 @@ type Image struct {
 	readOnly  bool
 	rehearsed bool
 	parts     []part // by their roles
+	check     *check // of one of these
+	unchecked bool   // there are hashes to check it against, and nobody says of what root
 	options   [][2]string
 }
 
@@ -56,6 +59,9 @@ type part struct {
 	readOnly    bool
 
 	arch, label string
+	kind        kind
+	id          string // its own, 32 digits
+	check       *check // nil for none
 }
 
 // Options say how an image is to be opened.
@@ -65,7 +71,7 @@ type Options struct {
 	Copy     bool        // work on a copy, which nobody sees and which is gone in the end
 	Mount    [][2]string // options of mount(8) for partitions, by their names
 	Policy   *Policy     // nil for that of systemd-nspawn(1)
-	RootHash bool        // the root directory is to be protected by dm-verity
+	Verity   Verity      // how it is to be checked
 }
 
 // Open opens the image at a path. An image that may not be written is read-only. Copying ends with ctx.
@@ -104,7 +110,12 @@ func Open(ctx context.Context, p string, o Options) (*Image, error) {
 }
 
 // Close gives up the image. What is mounted stays.
-func (m *Image) Close() error { return m.file.Close() }
+func (m *Image) Close() error {
+	if m.check != nil && m.check.file != nil {
+		m.check.file.Close()
+	}
+	return m.file.Close()
+}
 
 // dissect finds the file systems.
 func (m *Image) dissect(o Options) error {
@@ -116,12 +127,12 @@ func (m *Image) dissect(o Options) error {
 	if err != nil {
 		return err
 	}
-	if o.RootHash {
-		return ErrNoRoot
-	}
 	policy := o.Policy
 	if policy == nil {
 		policy = defaultPolicy()
+	}
+	if found, err = m.protect(found, o.Verity, policy); err != nil {
+		return err
 	}
 	var best [roles]*part
 	for i := range found {
@@ -136,6 +147,8 @@ func (m *Image) dissect(o Options) error {
 		case p == nil && may&absent == 0:
 			return ErrPolicy
 		case p == nil:
+		case p.check != nil:
+			m.parts = append(m.parts, *p)
 		case p.fs == encrypted && may&luks != 0:
 			return ErrEncrypted
 		case p.fs != encrypted && may&unprotected != 0:
@@ -181,7 +194,7 @@ func (m *Image) ofTable(table []partition) ([]part, error) {
 	types := partitionTypes()
 	for _, p := range table {
 		id := typeID(p.kind)
-		made := part{start: p.start, size: p.end - p.start, label: p.label}
+		made := part{start: p.start, size: p.end - p.start, label: p.label, id: typeID(p.id)}
 		if id == generic {
 			others = append(others, made)
 			continue
@@ -190,13 +203,13 @@ func (m *Image) ofTable(table []partition) ([]part, error) {
 			if t.id != id || p.flags&flagNoAuto != 0 {
 				continue
 			}
-			made.role, made.arch, made.fs = t.role, t.arch, m.fileSystem(p.start, p.end)
+			made.role, made.arch, made.kind, made.fs = t.role, t.arch, t.kind, m.fileSystem(p.start, p.end)
 			made.readOnly = p.flags&flagReadOnly != 0
 			l = append(l, made)
 		}
 	}
 	for _, p := range l {
-		if p.role == root || p.role == usr {
+		if p.kind == contents && (p.role == root || p.role == usr) {
 			return l, nil
 		}
 	}
@@ -219,7 +232,7 @@ func better(p, than *part) bool {
 }
 
 // fixed tells whether the part cannot be written in any case.
-func (p part) fixed() bool { return p.readOnly || readOnlyAlways(p.fs) }
+func (p part) fixed() bool { return p.readOnly || p.check != nil || readOnlyAlways(p.fs) }
 
 // HoldsSystem tells whether a tree says below a directory of it ("" for its root) which system it is, os-release(5).
 func HoldsSystem(t *tree.Tree, dir string) bool {
@@ -236,6 +249,9 @@ func (m *Image) Describe() []string {
 		how := "rw"
 		if m.readOnly || p.fixed() {
 			how = "ro"
+		}
+		if p.check != nil {
+			how += " checked"
 		}
 		l = append(l, fmt.Sprintf("%s %s %s, from byte %d", p.role.place(), p.fs, how, p.start))
 	}

@@ -190,7 +190,7 @@ func (m *Image) mountPart(p part, target string) error {
 	switch {
 	case readOnlyAlways(p.fs):
 		flags |= unix.MS_RDONLY
-	case m.readOnly || m.rehearsed || p.readOnly:
+	case m.readOnly || m.rehearsed || p.fixed():
 		flags |= unix.MS_RDONLY
 		data = quiet(p.fs)
 	}
@@ -207,21 +207,33 @@ func (m *Image) mountPart(p part, target string) error {
 
 // device is a block device with a part of the image, which vanishes when nobody uses it any more.
 func (m *Image) device(p part) (*os.File, error) {
-	if m.block && p.size == 0 {
-		fd, err := unix.FcntlInt(m.file.Fd(), unix.F_DUPFD_CLOEXEC, 0)
-		return os.NewFile(uintptr(fd), m.file.Name()), err
+	if p.check != nil {
+		return m.checked(p)
+	}
+	return loop(m.file, p.start, p.size, m.readOnly || m.rehearsed || p.fixed())
+}
+
+// loop is a block device with size bytes of a file, or all of it if that is 0.
+func loop(file *os.File, start, size int64, readOnly bool) (*os.File, error) {
+	var st unix.Stat_t
+	if err := unix.Fstat(int(file.Fd()), &st); err != nil {
+		return nil, err
+	}
+	if st.Mode&unix.S_IFMT == unix.S_IFBLK && size == 0 {
+		fd, err := unix.FcntlInt(file.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+		return os.NewFile(uintptr(fd), file.Name()), err
 	}
 	control, err := os.OpenFile("/dev/loop-control", os.O_RDWR, 0)
 	if err != nil {
 		return nil, err
 	}
 	defer control.Close()
-	config := unix.LoopConfig{Fd: uint32(m.file.Fd()), Size: 512}
-	config.Info.Offset, config.Info.Sizelimit = uint64(p.start), uint64(p.size)
+	config := unix.LoopConfig{Fd: uint32(file.Fd()), Size: 512}
+	config.Info.Offset, config.Info.Sizelimit = uint64(start), uint64(size)
 	config.Info.Flags = unix.LO_FLAGS_AUTOCLEAR
-	copy(config.Info.File_name[:], m.file.Name())
+	copy(config.Info.File_name[:], file.Name())
 	how := os.O_RDWR
-	if m.readOnly || m.rehearsed || p.fixed() {
+	if readOnly {
 		config.Info.Flags |= unix.LO_FLAGS_READ_ONLY
 		how = os.O_RDONLY
 	}
