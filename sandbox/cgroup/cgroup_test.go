@@ -72,7 +72,7 @@ func TestAttributes(t *testing.T) {
 
 // TestLimit writes into a directory that stands for a cgroup, with the files of some controllers only.
 func TestLimit(t *testing.T) {
-	g := &Group{t.TempDir()}
+	g := &Group{Path: t.TempDir()}
 	for _, f := range []string{"memory.max", "memory.high", "pids.max", "cpu.max", "cgroup.kill"} {
 		if err := os.WriteFile(g.Path+"/"+f, []byte("max\n"), 0o644); err != nil {
 			t.Fatal(err)

@@ -132,14 +132,18 @@ func (h *Home) Close() {
 }
 
 // A Group is a cgroup of a service's own.
-type Group struct{ Path string }
+type Group struct {
+	Path string
+	// Killed says that Kill was called: since Linux 6.14 whoever is forked into the group later is killed too, while who is moved there is not.
+	Killed bool
+}
 
 // New makes a group, nil where that cannot be done.
 func (h *Home) New(name string) *Group {
 	if h == nil {
 		return nil
 	}
-	g := &Group{filepath.Join(h.path, "run-"+strconv.Itoa(os.Getpid())+"-"+name)}
+	g := &Group{Path: filepath.Join(h.path, "run-"+strconv.Itoa(os.Getpid())+"-"+name)}
 	if err := os.Mkdir(g.Path, 0o755); err != nil {
 		return nil
 	}
@@ -185,7 +189,10 @@ func (g *Group) all() (dirs []string) {
 }
 
 // Kill kills all processes in the group at once, those that are just forked among them, Linux 5.14.
-func (g *Group) Kill() error { return write(g.Path, "cgroup.kill", "1") }
+func (g *Group) Kill() error {
+	g.Killed = true
+	return write(g.Path, "cgroup.kill", "1")
+}
 
 // Clear kills whoever is in the group, and removes it when they have ended.
 func (g *Group) Clear() {

@@ -17,6 +17,7 @@ import (
 type child struct {
 	program.Program
 	*command
+	born    bool // it is in its cgroup from the start
 	report  int
 	procFD  int                             // the host's /proc
 	socket  int                             // to the parent, -1 if there is nothing to ask
@@ -96,7 +97,9 @@ func (b *child) failure(f program.Failure) error {
 // prepare makes the program.
 func (b *child) prepare(parent int) {
 	b.do(execute, unix.SYS_CLOSE, parent) // so that its end is noticed
-	b.join(b.group)
+	if !b.born {
+		b.join(b.group)
+	}
 	if b.firstOfPIDs() || b.ownCgroups() {
 		b.ownMounts()
 	}

@@ -221,6 +221,7 @@ type Request struct {
 	Notify        string             // NOTIFY_SOCKET, "" for none
 	Watchdog      time.Duration      // WATCHDOG_USEC, 0 for none
 	Cgroup        string             // the directory of the cgroup that it is started in, "" for ours
+	Joins         bool               // it cannot be forked into that, but has to be moved
 	Delegate      bool               // it becomes the user's, to make groups in it
 	Subgroup      string             // one of these, where the command runs; "" for none
 	Argv          []string           // instead of the command's, for a shell in the surroundings of a service

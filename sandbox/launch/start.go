@@ -222,6 +222,22 @@ func (c *command) find() {
 // fork starts the child and waits until it has executed the command. With a PID namespace of its own, or one of the cgroup that it is
 // started in, it is forked before its mount namespace is made.
 func (c *command) fork() (*Process, error) {
+	if c.group >= 0 && !c.q.Joins {
+		again := *c
+		p, err := c.forkIn(true)
+		if !errors.Is(err, errNotBorn) {
+			return p, err
+		}
+		*c = again
+	}
+	return c.forkIn(false)
+}
+
+// errNotBorn says that the kernel does not fork into a cgroup, or not for us.
+var errNotBorn = errors.New("not forked into a cgroup")
+
+// forkIn is fork. If born, the child is in its cgroup from the start, or the error is errNotBorn.
+func (c *command) forkIn(born bool) (*Process, error) {
 	var report [2]int
 	if err := unix.Pipe2(report[:], unix.O_CLOEXEC); err != nil {
 		return nil, err
@@ -234,7 +250,7 @@ func (c *command) fork() (*Process, error) {
 		return nil, err
 	}
 	defer unix.Close(pair[0])
-	b := &child{command: c, report: report[1], socket: pair[1], own: container.Capabilities()}
+	b := &child{command: c, born: born, report: report[1], socket: pair[1], own: container.Capabilities()}
 	defer b.lower()
 	err = b.raiseAll()
 	unix.Close(report[1])
@@ -243,9 +259,16 @@ func (c *command) fork() (*Process, error) {
 		return nil, at(fds, err)
 	}
 	b.prepare(pair[0])
+	heap := program.FindHeap()
+	if born {
+		heap.Into(b.group)
+	}
 	var pidfd int32
-	pid, e := b.Start(program.FindHeap(), unix.CLONE_PIDFD|b.clone, uintptr(b.report), &pidfd)
+	pid, e := b.Start(heap, unix.CLONE_PIDFD|b.clone, uintptr(b.report), &pidfd)
 	b.lower()
+	if e != 0 && born {
+		return nil, errNotBorn
+	}
 	if e != 0 {
 		return nil, e
 	}

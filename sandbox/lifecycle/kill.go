@@ -83,7 +83,7 @@ func (a *activity) signalAll(s state) bool {
 				hit(pid)
 			}
 		})
-		if sig == unix.SIGKILL && a.group != nil { // nobody forks faster than this
+		if waited && sig == unix.SIGKILL && a.group != nil { // nobody forks faster than this
 			_ = a.group.Kill()
 		}
 	}

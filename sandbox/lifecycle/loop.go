@@ -20,6 +20,7 @@ type loop struct {
 	next      []func() // to be called before anything is waited for
 
 	signals chan os.Signal
+	ready   chan struct{} // closed when they come
 	mu      sync.Mutex
 	pending []os.Signal
 	posted  []func()
@@ -56,9 +57,10 @@ func newLoop(signals ...os.Signal) (*loop, error) {
 		l.close()
 		return nil, err
 	}
-	l.signals = make(chan os.Signal, 64)
-	signal.Notify(l.signals, signals...)
+	l.signals, l.ready = make(chan os.Signal, 64), make(chan struct{})
 	go func() { // a signalfd(2) needs signals that are blocked in all threads, which Go's are not
+		signal.Notify(l.signals, signals...) // which takes half a millisecond
+		close(l.ready)
 		for s := range l.signals {
 			l.mu.Lock()
 			l.pending = append(l.pending, s)
@@ -71,6 +73,7 @@ func newLoop(signals ...os.Signal) (*loop, error) {
 
 func (l *loop) close() {
 	if l.signals != nil {
+		<-l.ready
 		signal.Stop(l.signals)
 		close(l.signals)
 	}

@@ -51,6 +51,7 @@ func Run(c *Config, set *Set) (Outcome, error) {
 	if err := r.join(set); err != nil {
 		return Outcome{}, err
 	}
+	<-l.ready
 	r.dispatch()
 	for !r.finished() {
 		if err := l.turn(r.signalled); err != nil {

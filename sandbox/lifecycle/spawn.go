@@ -57,7 +57,7 @@ func (a *activity) spawn(c service.Command, main bool) (*launch.Process, error) 
 		return nil, err
 	}
 	if a.group != nil {
-		q.Cgroup = a.group.Path
+		q.Cgroup, q.Joins = a.group.Path, a.group.Killed
 		if a.s.Delegate != nil {
 			q.Delegate = true
 			q.Subgroup, _ = a.s.Resources.Last("DelegateSubgroup")
