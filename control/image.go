@@ -22,7 +22,7 @@ func (c *Call) mountImage() error {
 	}
 	options := image.Options{Rehearse: c.Opt.DryRun, Policy: c.Opt.ImagePolicy}
 	if err := options.Verity.Beside(p); err != nil {
-		return Failure{"read verity artefacts for " + p, err}
+		return Failure{"load root hash data", err}
 	}
 	m, err := image.Open(context.Background(), p, options)
 	if err != nil {

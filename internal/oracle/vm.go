@@ -170,21 +170,26 @@ func (h *Host) vm(qemu, kernel, dir, script string) (r Result, err error) {
 	if out, err := exec.Command("mkfs.erofs", own, top).CombinedOutput(); err != nil {
 		return r, fmt.Errorf("mkfs.erofs: %w: %s", err, tail(out))
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), vmLimit)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, qemu, "-accel", "tcg,thread=multi", "-machine", "q35", "-cpu", "max", "-m", "1536", "-smp", "2", "-nodefaults", "-no-user-config",
-		"-no-reboot", "-display", "none", "-serial", "stdio", "-serial", "file:"+said, "-kernel", files+"/vmlinuz", "-initrd", files+"/initrd",
-		"-append", "console=ttyS0 quiet panic=-1")
+	args := []string{"-accel", "tcg,thread=multi", "-machine", "q35", "-cpu", "max", "-m", "1536", "-smp", "2", "-nodefaults", "-no-user-config",
+		"-no-reboot", "-display", "none", "-serial", "stdio", "-serial", "file:" + said, "-kernel", files + "/vmlinuz", "-initrd", files + "/initrd",
+		"-append", "console=ttyS0 quiet panic=-1"}
 	for _, d := range []string{disk, files + "/modules", own} {
-		cmd.Args = append(cmd.Args, "-drive", "format=raw,if=virtio,readonly=on,file="+d)
+		args = append(args, "-drive", "format=raw,if=virtio,readonly=on,file="+d)
 	}
-	console, err := cmd.CombinedOutput()
-	if err != nil {
-		return r, fmt.Errorf("qemu: %w: %s", err, tail(console))
-	}
-	data, err := os.ReadFile(said)
-	if err != nil {
-		return r, err
+	var console, data []byte
+	for range 3 { // such a processor has been seen to fail a kernel while that starts
+		ctx, cancel := context.WithTimeout(context.Background(), vmLimit)
+		console, err = exec.CommandContext(ctx, qemu, args...).CombinedOutput()
+		cancel()
+		if err != nil {
+			return r, fmt.Errorf("qemu: %w: %s", err, tail(console))
+		}
+		if data, err = os.ReadFile(said); err != nil {
+			return r, err
+		}
+		if len(data) > 0 || !strings.Contains(string(console), "Kernel panic") {
+			break
+		}
 	}
 	text := strings.ReplaceAll(string(data), "\r", "")
 	i := strings.LastIndex(text, "exit ")

@@ -34,7 +34,7 @@ func compared(t *testing.T, kernel, before, script string) {
 
 // What terminals are told, and what the reference's processes say of each other's failures (deviation 84), is not compared.
 var (
-	escapes = regexp.MustCompile(`\x1b\][^\x1b\x07]*(\x1b\\|\x07)|\x1b\[[0-9;]*m`)
+	escapes = regexp.MustCompile(`/tmp/nspawn-root-\w{6}|\x1b\][^\x1b\x07]*(\x1b\\|\x07)|\x1b\[[0-9;]*m`)
 	further = regexp.MustCompile(`(?m)^(Child died too early|Failed to receive (master pty|kmsg fifo) from (the )?inner child: .*|Parent died too early)\n`)
 )
 
@@ -122,7 +122,7 @@ $S $K --pipe --root-hash=$H --verity-data=root.hashes -i root.raw sh -c 'ls /sys
 // process of the host that joins it; and nothing of that is left.
 func TestDevices(t *testing.T) {
 	r := oracle.NewHost(t).VM(t, oracle.KernelNow, `export SYSTEMD_COLORS=0
-try() { echo "# $*"; /ctl/ctl spawn -q --register=no --restrict-address-families= --pipe -D t "$@" sh -c 'sleep 1000 & wait' & p=$!
+try() { echo "# $*"; /ctl/ctl spawn -q --register=no --restrict-address-families= --pipe -D t "$@" sh -c 'sleep 1000 & wait' 2>/dev/null & p=$!
 until l=$(pgrep -x sleep); do sleep 0.1; done; g=/sys/fs/cgroup$(cut -d: -f3 /proc/$l/cgroup); echo "$g" | sed 's/[0-9][0-9]*/N/g'
 for d in null zero vdb vdc kmsg; do sh -c "echo \$\$ >$g/cgroup.procs; head -c0 /dev/$d" 2>&1 && echo $d; done
 kill -9 $l; kill $p; wait $p; }
@@ -134,10 +134,10 @@ find /sys/fs/cgroup -type d | sort`)
 		}
 		return s
 	}
-	const group, killed = "/sys/fs/cgroup/init/payload\n", "Container t terminated by signal KILL.\n"
-	want := "# \n" + group + "null\nzero\nvdb\nvdc\nkmsg\n" + killed +
-		"# --hardened\n" + group + "null\nzero\n" + refuse("vdb", "vdc", "kmsg") + killed +
-		"# --hardened --bind=/dev/vdc:/srv/vdc\n" + group + "null\nzero\n" + refuse("vdb") + "vdc\n" + refuse("kmsg") + killed + "/sys/fs/cgroup\n/sys/fs/cgroup/init\n"
+	const group = "/sys/fs/cgroup/init/payload\n"
+	want := "# \n" + group + "null\nzero\nvdb\nvdc\nkmsg\n" +
+		"# --hardened\n" + group + "null\nzero\n" + refuse("vdb", "vdc", "kmsg") +
+		"# --hardened --bind=/dev/vdc:/srv/vdc\n" + group + "null\nzero\n" + refuse("vdb") + "vdc\n" + refuse("kmsg") + "/sys/fs/cgroup\n/sys/fs/cgroup/init\n"
 	if r.Stdout != want {
 		t.Errorf("%s", r.Stdout)
 	}
@@ -160,4 +160,21 @@ WantedBy=multi-user.target
 EOF
 mkdir -p /mnt/f/etc/systemd/system/multi-user.target.wants; ln -sf ../look.service /mnt/f/etc/systemd/system/multi-user.target.wants
 rm -f /mnt/f/look /mnt/f/etc/machine-id; timeout 200 $S $K -b --private-network -D /mnt/f --console=read-only >/tmp/log 2>&1; echo $?; cat /mnt/f/look; rm /tmp/log; find /sys/fs/cgroup -name "*.service"`)
+}
+
+// TestServices: `ctl run` alone in a cgroup, on a host that has the unified hierarchy alone: limits, devices, and nothing is left.
+func TestServices(t *testing.T) {
+	r := oracle.NewHost(t).VM(t, oracle.KernelNow, `export SYSTEMD_COLORS=0; mkdir /sys/fs/cgroup/svc
+service() { printf '[Service]\nType=oneshot\nExecStart=/bin/sh -c "%s"\n' "$1"; shift; printf '%s\n' "$@"; }
+service 'cd /sys/fs/cgroup/$$(cut -d: -f3 /proc/self/cgroup); cat memory.max pids.max cpu.weight; for d in null vdb kmsg; do head -c0 /dev/$$d; echo $$d $$?; done' \
+	MemoryMax=30M TasksMax=7 CPUWeight=50 DevicePolicy=closed 'DeviceAllow=/dev/vdb r' >/tmp/limits.service
+service 'exec tail -c 60m /dev/zero' MemoryMax=20M >/tmp/memory.service
+service 'for i in 1 2 3 4 5 6 7 8; do sleep 1 & done; wait' TasksMax=5 >/tmp/tasks.service
+for u in limits memory tasks limits; do sh -c "echo \$\$ >/sys/fs/cgroup/svc/cgroup.procs; exec /ctl/ctl run /tmp/$u.service" 2>/tmp/err; echo "$u $?"; grep -o -e oom-kill -e 'Cannot fork' -e 'Operation not permitted' /tmp/err; done
+find /sys/fs/cgroup -type d | sort`)
+	const limits = "31457280\n7\n50\nnull 0\nvdb 0\nkmsg 1\nlimits 0\nOperation not permitted\n"
+	want := limits + "memory 137\noom-kill\ntasks 2\nCannot fork\n" + limits + "/sys/fs/cgroup\n/sys/fs/cgroup/init\n/sys/fs/cgroup/svc\n"
+	if r.Stdout != want {
+		t.Errorf("%s", r.Stdout)
+	}
 }

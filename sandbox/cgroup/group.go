@@ -63,10 +63,13 @@ func (h *Home) Has(controller string) bool {
 	if !slices.Contains(h.words("cgroup.controllers"), controller) || unix.Access(h.path+"/cgroup.subtree_control", unix.W_OK) != nil {
 		return false
 	}
-	if _, err := os.Stat(h.path + "/cgroup.type"); errors.Is(err, fs.ErrNotExist) { // which only the topmost lacks
-		return true
-	}
-	return h.leaf != "" || !slices.ContainsFunc(h.words("cgroup.procs"), func(pid string) bool { return !ours(pid) })
+	return h.topmost() || h.leaf != "" || !slices.ContainsFunc(h.words("cgroup.procs"), func(pid string) bool { return !ours(pid) })
+}
+
+// topmost tells whether our cgroup is that of all, which alone lacks a type.
+func (h *Home) topmost() bool {
+	_, err := os.Stat(h.path + "/cgroup.type")
+	return errors.Is(err, fs.ErrNotExist)
 }
 
 // ours tells whether a process is we, or a child of ours.
@@ -97,19 +100,18 @@ func (h *Home) Give(controllers []string) error {
 		if slices.Contains(h.words("cgroup.subtree_control"), c) {
 			continue
 		}
-		on := func() error { return write(h.path, "cgroup.subtree_control", "+"+c) }
-		err := on()
-		if errors.Is(err, unix.EBUSY) && h.leaf == "" {
+		// Before: the kernel would give on pids and cpu, and then take no processes in the groups below, which are threaded.
+		if h.leaf == "" && !h.topmost() {
 			leaf := h.path + "/run-" + strconv.Itoa(os.Getpid())
-			if err = os.Mkdir(leaf, 0o755); err != nil {
+			if err := os.Mkdir(leaf, 0o755); err != nil {
 				return err
 			}
 			h.leaf = leaf
-			if err = move(h.path, leaf); err == nil {
-				err = on()
+			if err := move(h.path, leaf); err != nil {
+				return err
 			}
 		}
-		if err != nil {
+		if err := write(h.path, "cgroup.subtree_control", "+"+c); err != nil {
 			return err
 		}
 		h.own = append(h.own, c)
