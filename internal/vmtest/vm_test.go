@@ -168,7 +168,7 @@ func TestServices(t *testing.T) {
 service() { printf '[Service]\nType=oneshot\nExecStart=/bin/sh -c "%s"\n' "$1"; shift; printf '%s\n' "$@"; }
 service 'cd /sys/fs/cgroup/$$(cut -d: -f3 /proc/self/cgroup); cat memory.max pids.max cpu.weight; for d in null vdb kmsg; do head -c0 /dev/$$d; echo $$d $$?; done' \
 	MemoryMax=30M TasksMax=7 CPUWeight=50 DevicePolicy=closed 'DeviceAllow=/dev/vdb r' >/tmp/limits.service
-service 'exec tail -c 60m /dev/zero' MemoryMax=20M >/tmp/memory.service
+service 'x=$$(head -c 60m /dev/zero | base64 -w0); true' MemoryMax=20M >/tmp/memory.service
 service 'for i in 1 2 3 4 5 6 7 8; do sleep 1 & done; wait' TasksMax=5 >/tmp/tasks.service
 for u in limits memory tasks limits; do sh -c "echo \$\$ >/sys/fs/cgroup/svc/cgroup.procs; exec /ctl/ctl run /tmp/$u.service" 2>/tmp/err; echo "$u $?"; grep -o -e oom-kill -e 'Cannot fork' -e 'Operation not permitted' /tmp/err; done
 find /sys/fs/cgroup -type d | sort`)
