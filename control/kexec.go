@@ -148,13 +148,15 @@ func (p *program) kexecLoad(initrd *os.File, cmdline string) error {
 		return f, err
 	}
 	kernel, err := unpack(".linux")
-	defer kernel.Close()
-	if err == nil && initrd == nil {
-		initrd, err = unpack(".initrd")
-		defer initrd.Close()
-	}
 	if err != nil {
 		return err
+	}
+	defer kernel.Close()
+	if initrd == nil {
+		if initrd, err = unpack(".initrd"); err != nil {
+			return err
+		}
+		defer initrd.Close()
 	}
 	return sys.KexecLoad(kernel, initrd, cmdline)
 }

@@ -5,7 +5,6 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
-	"sync"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -308,12 +307,6 @@ func (p *payload) privileges() {
 
 // lastCapability is the highest number that a set of capabilities has room for.
 const lastCapability = 62
-
-// last is what LastCapability has found.
-var last struct {
-	sync.Once
-	capability int
-}
 
 // LastCapability is the highest capability that the kernel knows.
 func LastCapability() int {

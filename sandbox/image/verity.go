@@ -85,7 +85,6 @@ type check struct {
 	file            *os.File // with the hashes, where they are not in the image
 	start, size     int64
 	hash, signature []byte
-	superblock      dmverity.Superblock
 	unsigned        bool // it may do without the signature
 }
 

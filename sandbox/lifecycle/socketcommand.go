@@ -12,13 +12,12 @@ import (
 
 // socketCommands are those of a socket unit, ExecStartPre= and its kin, one after the other.
 type socketCommands struct {
-	room    Room
-	pid     int // of the one that runs
-	queue   []service.Command
-	then    func(result)
-	timer   *timer
-	late    bool // its time is over
-	started bool // it was said that the socket starts
+	room  Room
+	pid   int // of the one that runs
+	queue []service.Command
+	then  func(result)
+	timer *timer
+	late  bool // its time is over
 }
 
 // commands runs commands and then goes on.
