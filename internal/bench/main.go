@@ -34,7 +34,9 @@ func main() {
 	case *booted:
 		measure = runBooted
 	}
-	if err := measure(); err != nil {
+	err := measure()
+	oracle.CleanUp()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
@@ -65,7 +67,6 @@ func run() error {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(filepath.Dir(bin))
 	dir, err := os.MkdirTemp("", "ctl-bench-")
 	if err != nil {
 		return err

@@ -75,8 +75,6 @@ func Main(m *testing.M) {
 			code = 1
 		}
 	}
-	if bin, err := Ctl(); err == nil {
-		os.RemoveAll(filepath.Dir(bin))
-	}
+	CleanUp()
 	os.Exit(code)
 }

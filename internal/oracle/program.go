@@ -17,12 +17,13 @@ import (
 	"time"
 )
 
-// Ctl builds the program under test, once.
+// Ctl builds the program under test, once; CleanUp removes it.
 var Ctl = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "ctl-build-")
 	if err != nil {
 		return "", err
 	}
+	built = dir
 	build := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", filepath.Join(dir, "systemctl"), "./cmd/ctl")
 	build.Dir = Repo()
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
@@ -31,6 +32,16 @@ var Ctl = sync.OnceValues(func() (string, error) {
 	}
 	return filepath.Join(dir, "systemctl"), nil
 })
+
+// built is where Ctl has built.
+var built string
+
+// CleanUp removes what Ctl has built.
+func CleanUp() {
+	if built != "" {
+		os.RemoveAll(built)
+	}
+}
 
 // A Program is one of the two that are compared.
 type Program struct {
