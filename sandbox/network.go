@@ -7,6 +7,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -174,7 +175,13 @@ func (n *network) addVeth(pid int) error {
 
 // pair makes a pair of devices and returns the number of the host's end.
 func (n *network) pair(host, inside netlink.Device, pid int) (int32, error) {
-	if err := n.host.AddVeth(host, inside, pid); err != nil {
+	err := n.host.AddVeth(host, inside, pid)
+	// The kernel takes away what a container that was killed has had, but not at once.
+	for tries := 0; errors.Is(err, unix.EEXIST) && tries < 25; tries++ {
+		time.Sleep(20 * time.Millisecond)
+		err = n.host.AddVeth(host, inside, pid)
+	}
+	if err != nil {
 		return 0, fmt.Errorf("Failed to add new veth interfaces (%s:%s): %w", host.Name, inside.Name, errno(err))
 	}
 	index, err := n.host.Index(host.Name)
