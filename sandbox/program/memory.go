@@ -95,9 +95,12 @@ func (h *Heap) Into(cgroup int) {
 
 type area struct{ start, size uintptr }
 
-// FindHeap reads where the memory is, proc_pid_maps(5). Where there is no /proc, all is copied.
+// FindHeap reads where the memory is, proc_pid_maps(5). Where there is no /proc, and with a C library, all is copied.
 func FindHeap() *Heap {
 	h := &Heap{page: uintptr(os.Getpagesize())}
+	if libc {
+		return h
+	}
 	text, _ := sys.ReadFile("/proc/self/maps")
 	for line := range bytes.Lines(text) {
 		span, rest, _ := bytes.Cut(line, []byte{' '})

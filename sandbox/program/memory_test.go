@@ -30,7 +30,7 @@ func TestStart(t *testing.T) {
 		all.Go(func() {
 			for k := range 25 {
 				heap := FindHeap()
-				if len(heap.areas) == 0 {
+				if len(heap.areas) == 0 && !libc {
 					t.Error("there is no heap")
 				}
 				if k%5 == 0 {
