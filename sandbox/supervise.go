@@ -8,6 +8,7 @@ import (
 	"os/signal"
 	"path"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -74,6 +75,10 @@ func (c *Call) runOnce(p *prepared, restarted bool) (again bool, err error) {
 	context, look := c.consoleLook()
 	defer func() { c.print(context.End()) }()
 	var con *console.Console
+	if managers.bus == nil { // or it is a scope's cgroup, which there is not yet
+		g.make("self", d, false)
+		d.Cgroup = g.dir
+	}
 	r, err := d.Start(container.Hooks{Created: func(r *container.Running) error {
 		catch()
 		for _, w := range r.Warnings {
@@ -87,7 +92,13 @@ func (c *Call) runOnce(p *prepared, restarted bool) (again bool, err error) {
 			err = managers.add(r, d, network.interfaces(), restarted)
 		}
 		if err == nil {
-			err = g.add(r.PID, d, managers.scope != "")
+			switch {
+			case managers.scope != "":
+				g.make(strconv.Itoa(r.PID), d, true)
+			case d.Cgroup == nil:
+				g.make("self", d, false)
+			}
+			g.add(r.PID)
 			r.Cgroup = strings.TrimPrefix(strings.TrimPrefix(g.path, cgroupRoot()), "/")
 		}
 		if err == nil && r.Console != nil {
@@ -105,6 +116,7 @@ func (c *Call) runOnce(p *prepared, restarted bool) (again bool, err error) {
 		return false, err
 	}
 	c.tell(r.PID)
+	g.sweep()
 	status, err := c.accompany(r, con, signals, managers.stop)
 	if err != nil {
 		return false, err
@@ -440,64 +452,85 @@ func cgroupRoot() string {
 // A cgroup is the one that a container is put into, below ours or that of its scope, if there can be one.
 type cgroup struct {
 	path string
+	all  bool     // what is above it is the container's too, with its controllers
+	dir  *os.File // locked until the process is in it, before when it looks like one that was left
 }
 
 // owned are the files of a cgroup that whoever it is delegated to may write.
 var owned = [...]string{"", "cgroup.procs", "cgroup.threads", "cgroup.subtree_control", "cgroup.controllers", "cgroup.events", "cgroup.stat",
 	"memory.oom.group", "memory.reclaim"}
 
-// add puts a process into a cgroup of its own. Where none can be made, it stays in ours.
-func (g *cgroup) add(pid int, d *container.Container, scope bool) error {
-	of := "self"
-	if scope {
-		of = strconv.Itoa(pid)
-	}
+// make makes it, below that of a process, which is a scope or not, where it can be made.
+func (g *cgroup) make(of string, d *container.Container, scope bool) {
 	parent, ok := cgroupOf(of)
 	if !ok {
-		return nil
+		return
 	}
 	if p, ok := strings.CutSuffix(parent, "/supervisor"); ok && !scope { // DelegateSubgroup=, systemd.resource-control(5)
 		parent, scope = p, true
 	}
-	stale, _ := filepath.Glob(parent + "/payload*")
-	for _, p := range stale {
+	g.all = scope
+	p := parent + "/payload"
+	err := os.Mkdir(p, 0o755)
+	if errors.Is(err, os.ErrExist) {
 		removeLeft(p)
+		err = os.Mkdir(p, 0o755)
 	}
-	for i := range 100 {
-		name := "payload"
-		if i > 0 {
-			name += "-" + strconv.Itoa(pid)
-		}
-		p := path.Join(parent, name)
-		err := os.Mkdir(p, 0o755)
-		if errors.Is(err, os.ErrExist) {
-			continue // somebody else's, who is there
-		}
-		if err != nil {
-			return nil
-		}
-		g.path = p
-		break
+	if errors.Is(err, os.ErrExist) { // somebody is there
+		p += "-" + strconv.Itoa(os.Getpid())
+		err = os.Mkdir(p, 0o755)
 	}
-	if fd, err := lockCgroup(g.path); err == nil { // until the process is in it, it looks like one that was left
-		defer unix.Close(fd)
+	if err != nil {
+		return
+	}
+	g.path = p
+	if fd, err := lockCgroup(p); err == nil {
+		g.dir = os.NewFile(uintptr(fd), p)
 	}
 	if d.Limit.Hardened {
-		_ = d.RestrictDevices(g.path) // its tree has none that could be opened either
-	}
-	if err := os.WriteFile(g.path+"/cgroup.procs", []byte(strconv.Itoa(pid)), 0); err != nil {
-		g.remove()
-		return nil
-	}
-	if scope {
-		delegate(parent)
+		_ = d.RestrictDevices(p) // its tree has none that could be opened either
 	}
 	if d.Users != nil {
 		for _, f := range owned {
-			_ = os.Chown(path.Join(g.path, f), int(d.Users.Base), int(d.Users.Base))
+			_ = os.Chown(path.Join(p, f), int(d.Users.Base), int(d.Users.Base))
 		}
 	}
-	return nil
+}
+
+// add puts a process into it that is not in it from the start. Where that cannot be done, the process stays where it is.
+func (g *cgroup) add(pid int) {
+	if g.path == "" {
+		return
+	}
+	id := strconv.Itoa(pid)
+	if procs, _ := sys.ReadFile(g.path + "/cgroup.procs"); !slices.Contains(strings.Fields(string(procs)), id) {
+		if err := os.WriteFile(g.path+"/cgroup.procs", []byte(id), 0); err != nil {
+			g.remove()
+			return
+		}
+	}
+	g.unlock()
+	if g.all {
+		delegate(path.Dir(g.path))
+	}
+}
+
+// sweep removes those that others have left.
+func (g *cgroup) sweep() {
+	if g.path == "" {
+		return
+	}
+	stale, _ := filepath.Glob(path.Dir(g.path) + "/payload*")
+	for _, p := range stale {
+		removeLeft(p)
+	}
+}
+
+func (g *cgroup) unlock() {
+	if g.dir != nil {
+		g.dir.Close()
+		g.dir = nil
+	}
 }
 
 // delegate lets the cgroups below one, which is ours, have all the controllers that it has, cgroups(7).
@@ -510,6 +543,7 @@ func delegate(cgroup string) {
 
 // remove removes the cgroup with those that the container has made in it.
 func (g *cgroup) remove() {
+	g.unlock()
 	if g.path != "" {
 		removeCgroup(g.path)
 		g.path = ""

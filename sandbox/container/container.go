@@ -34,6 +34,7 @@ type Container struct {
 	Writable   APIWritable  // the kernel's interfaces in /proc and /sys
 	NoTmp      bool         // /tmp is the tree's
 	Console    bool         // a pseudo terminal is its console
+	Cgroup     *os.File     // the cgroup that the first process is forked into, if the kernel can, or nil
 	Stdio      [3]*os.File  // the payload's, where there is no console
 	Pass       []*os.File   // the payload's further file descriptors, from 3 on
 	Keep       []int        // file descriptors to be held open until the container is gone: locks

@@ -15,10 +15,11 @@ import (
 // process has open before it ends the processes of its namespace.
 type guardian struct {
 	payload    *program.Runner
-	namespaces uintptr // CLONE_NEW* of the payload
-	report     uintptr // where a program that fails says so
-	status     uintptr // where the payload's wait status is written, 4 bytes
-	stray      []span  // the file descriptors that it closes
+	namespaces uintptr       // CLONE_NEW* of the payload
+	cgroup     *program.Into // of the payload, or nil
+	report     uintptr       // where a program that fails says so
+	status     uintptr       // where the payload's wait status is written, 4 bytes
+	stray      []span        // the file descriptors that it closes
 }
 
 // A span is file descriptors from first to last.
@@ -44,8 +45,10 @@ func (g *guardian) start(heap *program.Heap) (uintptr, syscall.Errno) {
 	syscall.RawSyscall(syscall.SYS_PRCTL, unix.PR_SET_PDEATHSIG, uintptr(unix.SIGTERM), 0)
 	syscall.RawSyscall(syscall.SYS_PRCTL, unix.PR_SET_DUMPABLE, 0, 0)
 	syscall.RawSyscall(syscall.SYS_SETSID, 0, 0, 0)
-	var all *program.Heap // there is none any more
-	payload, e := all.Fork(g.namespaces, nil)
+	payload, e := program.Fork(g.cgroup, g.namespaces, nil)
+	if e != 0 && g.cgroup != nil { // it is moved there
+		payload, e = program.Fork(nil, g.namespaces, nil)
+	}
 	if e != 0 {
 		program.Fail(g.report, starting, e)
 	}

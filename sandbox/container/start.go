@@ -260,6 +260,9 @@ func (c *Container) launch(b *builder, r *Running, h Hooks, home *mount.Home) er
 	p := newPayload(c, b, pair[0], pair[1], report[1], order)
 	g := program.Place(&p.Program, &guardian{namespaces: c.namespaces(), report: uintptr(report[1]), status: uintptr(status[1]),
 		stray: program.Places(&p.Program, c.strays(status[1]))})
+	if c.Cgroup != nil {
+		g.cgroup = program.Place(&p.Program, program.NewInto(int(c.Cgroup.Fd())))
+	}
 	g.payload = p.Runner(b.heap)
 	mask := program.Hold()
 	pid, e := g.start(b.heap)

@@ -79,19 +79,22 @@ type Heap struct {
 	areas []area
 	keep  []area // of the program: where it is now, somebody's heap may have been
 	page  uintptr
-	into  *cloneArgs // nil for clone(2)
+	into  *Into
 }
 
-// cloneArgs are struct clone_args of clone3(2).
-type cloneArgs struct {
+// Into is the cgroup that a process is forked into, clone3(2).
+type Into struct {
 	flags, pidfd, childTID, parentTID, exitSignal, stack, stackSize, tls, setTID, setTIDSize, cgroup uint64
 }
 
-// Into has processes be forked into the cgroup that a directory, which is open, stands for. To move one there later can take the ten milliseconds
-// of an RCU grace period. Where Fork fails then, moving may still do: before Linux 5.7, or under a filter.
-func (h *Heap) Into(cgroup int) {
-	h.into = &cloneArgs{flags: unix.CLONE_INTO_CGROUP, exitSignal: uint64(unix.SIGCHLD), cgroup: uint64(cgroup)}
+// NewInto is an open directory as the cgroup that a process is forked into. To move one there later can take the ten milliseconds
+// of an RCU grace period. Where that fails, moving may still do: before Linux 5.7, or under a filter.
+func NewInto(cgroup int) *Into {
+	return &Into{flags: unix.CLONE_INTO_CGROUP, exitSignal: uint64(unix.SIGCHLD), cgroup: uint64(cgroup)}
 }
+
+// Into has processes be forked into a cgroup.
+func (h *Heap) Into(cgroup int) { h.into = NewInto(cgroup) }
 
 type area struct{ start, size uintptr }
 
@@ -134,34 +137,42 @@ func Release(mask uint64) {
 	forks.Unlock()
 }
 
-// Fork is clone(2) without a stack of its own, with the flags besides SIGCHLD, among them namespaces to make, between Hold and Release. With
-// CLONE_PIDFD the descriptor is put where pidfd points, which may be nil otherwise.
-//
-// The child has the stack, as far as those who call this need it, the program's memory, and nothing of the heap, of which there may be none (nil).
+// Fork forks, as the function of that name, a process that has the stack, as far as those who call this need it, the program's memory, and nothing of
+// the heap.
 //
 //go:nosplit
 //go:norace
 func (h *Heap) Fork(flags uintptr, pidfd *int32) (uintptr, syscall.Errno) {
-	if h != nil {
-		advise(h.areas, unix.MADV_DONTFORK)
-		advise(h.keep, unix.MADV_DOFORK)
-		var here byte
-		at := uintptr(unsafe.Pointer(&here)) &^ (h.page - 1)
-		syscall.RawSyscall(syscall.SYS_MADVISE, at-h.page, 4*h.page, unix.MADV_DOFORK)
+	if h == nil {
+		return Fork(nil, flags, pidfd)
 	}
-	var pid uintptr
-	var e syscall.Errno
-	if h != nil && h.into != nil {
-		h.into.flags |= uint64(flags)
-		h.into.pidfd = uint64(uintptr(unsafe.Pointer(pidfd)))
-		pid, _, e = syscall.RawSyscall(unix.SYS_CLONE3, uintptr(unsafe.Pointer(h.into)), unsafe.Sizeof(*h.into), 0)
-	} else if runtime.GOARCH == "s390x" { // which has the stack first
-		pid, _, e = syscall.RawSyscall6(syscall.SYS_CLONE, 0, flags|uintptr(unix.SIGCHLD), uintptr(unsafe.Pointer(pidfd)), 0, 0, 0)
-	} else {
-		pid, _, e = syscall.RawSyscall6(syscall.SYS_CLONE, flags|uintptr(unix.SIGCHLD), 0, uintptr(unsafe.Pointer(pidfd)), 0, 0, 0)
-	}
-	if h != nil && (pid != 0 || e != 0) {
+	advise(h.areas, unix.MADV_DONTFORK)
+	advise(h.keep, unix.MADV_DOFORK)
+	var here byte
+	at := uintptr(unsafe.Pointer(&here)) &^ (h.page - 1)
+	syscall.RawSyscall(syscall.SYS_MADVISE, at-h.page, 4*h.page, unix.MADV_DOFORK)
+	pid, e := Fork(h.into, flags, pidfd)
+	if pid != 0 || e != 0 {
 		advise(h.areas, unix.MADV_DOFORK)
+	}
+	return pid, e
+}
+
+// Fork is clone(2) without a stack of its own, with the flags besides SIGCHLD, among them namespaces to make, between Hold and Release. With
+// CLONE_PIDFD the descriptor is put where pidfd points, which may be nil otherwise; so may into.
+//
+//go:nosplit
+//go:norace
+func Fork(into *Into, flags uintptr, pidfd *int32) (pid uintptr, e syscall.Errno) {
+	switch {
+	case into != nil:
+		into.flags |= uint64(flags)
+		into.pidfd = uint64(uintptr(unsafe.Pointer(pidfd)))
+		pid, _, e = syscall.RawSyscall(unix.SYS_CLONE3, uintptr(unsafe.Pointer(into)), unsafe.Sizeof(*into), 0)
+	case runtime.GOARCH == "s390x": // which has the stack first
+		pid, _, e = syscall.RawSyscall6(syscall.SYS_CLONE, 0, flags|uintptr(unix.SIGCHLD), uintptr(unsafe.Pointer(pidfd)), 0, 0, 0)
+	default:
+		pid, _, e = syscall.RawSyscall6(syscall.SYS_CLONE, flags|uintptr(unix.SIGCHLD), 0, uintptr(unsafe.Pointer(pidfd)), 0, 0, 0)
 	}
 	return pid, e
 }

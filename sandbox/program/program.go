@@ -19,6 +19,9 @@ type Program struct {
 	next  Register
 }
 
+// usual is how many calls there is room for at once: the first process of a container makes less.
+const usual = 400
+
 // A Runner is a program as a process that has been forked runs it.
 type Runner struct {
 	calls []Call
@@ -27,7 +30,11 @@ type Runner struct {
 
 // Runner is the program as it is now, in memory that a process has which is forked without the heap.
 func (p *Program) Runner(h *Heap) *Runner {
-	r := Place(p, &Runner{calls: Places(p, p.calls)})
+	calls := p.calls
+	if len(calls) > usual { // which are on the heap
+		calls = Places(p, calls)
+	}
+	r := Place(p, &Runner{calls: calls})
 	if h != nil {
 		h.keep = nil
 		for _, b := range p.room.all {
@@ -84,8 +91,8 @@ func (p *Program) Sys(about string, out Register, nr uintptr, args ...any) *Call
 			panic(fmt.Sprintf("program: a call with a %T", a))
 		}
 	}
-	if p.calls == nil { // a container's first process makes as many
-		p.calls, p.about = make([]Call, 0, 400), make([]string, 0, 400)
+	if p.calls == nil {
+		p.calls, p.about = unsafe.Slice((*Call)(p.room.take(usual*unsafe.Sizeof(c))), usual)[:0], make([]string, 0, usual)
 	}
 	p.calls = append(p.calls, c)
 	p.about = append(p.about, about)

@@ -1,0 +1,5 @@
+//go:build !cgo
+
+package program
+
+const libc = false
