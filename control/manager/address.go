@@ -34,7 +34,11 @@ func Dial(t Target) (*Conn, error) {
 		if t.Full {
 			return dialPath(dir+"/bus", true)
 		}
-		return dialPath(dir+"/systemd/private", false)
+		var st syscall.Stat_t
+		if err := syscall.Lstat(dir, &st); err != nil {
+			return nil, err
+		}
+		return dialPrivate(dir+"/systemd/private", int(st.Uid)) // a capsule's manager is the user's that its directory belongs to
 	}
 	if t.User {
 		return dialUser(t)
@@ -62,28 +66,38 @@ func dialUser(t Target) (*Conn, error) {
 }
 
 func dialPath(path string, bus bool) (*Conn, error) {
+	if !bus {
+		return dialPrivate(path, os.Geteuid())
+	}
 	s, err := dialSocket(path)
 	if err != nil {
 		return nil, err
 	}
-	if !bus {
-		if err := trusted(s); err != nil {
-			s.Close()
-			return nil, err
-		}
-	}
-	return newConn(s, bus), nil
+	return newConn(s, true), nil
 }
 
-// trusted tells whether who listens on a manager's own socket is root or us. On a bus the bus sees to that.
-func trusted(s *socket) error {
+// dialPrivate connects to a manager of root's or a user's.
+func dialPrivate(path string, uid int) (*Conn, error) {
+	s, err := dialSocket(path)
+	if err != nil {
+		return nil, err
+	}
+	if err := trusted(s, uid); err != nil {
+		s.Close()
+		return nil, err
+	}
+	return newConn(s, false), nil
+}
+
+// trusted tells whether who listens on a manager's own socket is root or the user. On a bus the bus sees to that.
+func trusted(s *socket, uid int) error {
 	peer, err := unix.GetsockoptUcred(s.fd, unix.SOL_SOCKET, unix.SO_PEERCRED)
 	switch {
 	case err != nil:
 		return err
 	case peer.Pid <= 0:
 		return syscall.ENODATA // of another PID namespace
-	case peer.Uid != 0 && int(peer.Uid) != os.Geteuid():
+	case peer.Uid != 0 && int(peer.Uid) != uid:
 		return syscall.EPERM
 	}
 	return nil
