@@ -6,13 +6,13 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"runtime"
 	"strings"
 
 	"golang.org/x/sys/unix"
 
 	"ctl/internal/cli"
 	"ctl/internal/term"
+	"ctl/sandbox/image"
 
 	"ctl/internal/unit"
 )
@@ -130,7 +130,7 @@ func newestOf(dir, name, suffix string, fits func(string) bool) (string, bool) {
 		}
 		v, _, _ = strings.Cut(v, "+") // the tries that are left of it
 		if of, arch, ok := strings.Cut(v, "_"); ok {
-			if arch != architecture() {
+			if arch != image.Architecture() {
 				continue
 			}
 			v = of
@@ -140,19 +140,6 @@ func newestOf(dir, name, suffix string, fits func(string) bool) (string, bool) {
 		}
 	}
 	return best, best != ""
-}
-
-// architecture is the name that systemd has for ours.
-func architecture() string {
-	switch runtime.GOARCH {
-	case "amd64":
-		return "x86-64"
-	case "386":
-		return "x86"
-	case "ppc64le":
-		return "ppc64-le"
-	}
-	return runtime.GOARCH
 }
 
 // realPath is a path of the host without links.

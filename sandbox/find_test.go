@@ -3,6 +3,8 @@ package sandbox
 import (
 	"os"
 	"testing"
+
+	"ctl/sandbox/image"
 )
 
 // TestNewest takes the rules of systemd.v(7).
@@ -15,7 +17,7 @@ func TestNewest(t *testing.T) {
 		{[]string{"t_1"}, "t_1"},
 		{[]string{"t_1", "t_9", "t_10"}, "t_10"},
 		{[]string{"t_1.2", "t_1.10", "t_1.9"}, "t_1.10"},
-		{[]string{"t_1_" + architecture(), "t_2_alpha"}, "t_1_" + architecture()},
+		{[]string{"t_1_" + image.Architecture(), "t_2_alpha"}, "t_1_" + image.Architecture()},
 		{[]string{"u_3", "t_1", "t_"}, "t_1"},
 		{[]string{"t_1+3-0", "t_2+0-3"}, "t_2+0-3"},
 	} {

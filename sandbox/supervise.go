@@ -19,6 +19,7 @@ import (
 	"ctl/internal/cli"
 	"ctl/internal/sys"
 	"ctl/internal/term"
+	groups "ctl/sandbox/cgroup"
 	"ctl/sandbox/console"
 	"ctl/sandbox/container"
 )
@@ -545,7 +546,7 @@ func delegate(cgroup string) {
 func (g *cgroup) remove() {
 	g.unlock()
 	if g.path != "" {
-		removeCgroup(g.path)
+		(&groups.Group{Path: g.path}).Remove()
 		g.path = ""
 	}
 }
@@ -571,16 +572,6 @@ func removeLeft(p string) {
 	}
 	defer unix.Close(fd)
 	if events, err := sys.ReadFile(p + "/cgroup.events"); err == nil && strings.Contains(string(events), "populated 0") {
-		removeCgroup(p)
+		(&groups.Group{Path: p}).Remove()
 	}
-}
-
-func removeCgroup(p string) {
-	entries, _ := os.ReadDir(p)
-	for _, e := range entries {
-		if e.IsDir() {
-			removeCgroup(path.Join(p, e.Name()))
-		}
-	}
-	_ = unix.Rmdir(p)
 }

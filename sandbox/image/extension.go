@@ -96,7 +96,7 @@ func release(t *tree.Tree, dir, name string, relaxed bool) ([]byte, error) {
 // fits tells whether an extension is for a system: the same architecture, the same system or any, and of it the same level or, where
 // there are no levels, the same version.
 func fits(own, system func(variable string) string, level string) bool {
-	if a := own("ARCHITECTURE"); a != "" && a != "_any" && a != architecture() {
+	if a := own("ARCHITECTURE"); a != "" && a != "_any" && a != Architecture() {
 		return false
 	}
 	id := own("ID")
@@ -113,8 +113,8 @@ func fits(own, system func(variable string) string, level string) bool {
 	return version == "" || version == own("VERSION_ID") // those that are always the newest have none
 }
 
-// architecture is what systemd calls the architecture that we are built for.
-func architecture() string {
+// Architecture is what systemd calls the architecture that we are built for.
+func Architecture() string {
 	switch runtime.GOARCH {
 	case "amd64":
 		return "x86-64"

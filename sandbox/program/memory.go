@@ -9,9 +9,9 @@ import (
 	"syscall"
 	"unsafe"
 
-	"ctl/internal/sys"
-
 	"golang.org/x/sys/unix"
+
+	"ctl/internal/sys"
 )
 
 // room is where all is kept that a process needs in order to run a program. It is no part of Go's heap, so that a fork can copy it alone.
