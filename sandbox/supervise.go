@@ -80,7 +80,7 @@ func (c *Call) runOnce(p *prepared, restarted bool) (again bool, err error) {
 		g.make("self", d, false)
 		d.Cgroup = g.dir
 	}
-	r, err := d.Start(container.Hooks{Created: func(r *container.Running) error {
+	r, err := d.Start(container.Hooks{Forked: func() { go catch() }, Created: func(r *container.Running) error {
 		catch()
 		for _, w := range r.Warnings {
 			c.say(term.Warning, w)

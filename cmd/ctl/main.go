@@ -9,12 +9,14 @@ import (
 	"path"
 
 	"ctl/control"
+	"ctl/internal/sys"
 	"ctl/sandbox"
 	"ctl/sandbox/container"
 	"ctl/sandbox/run"
 )
 
 func main() {
+	sys.Unhurried()
 	name := ""
 	if len(os.Args) > 0 {
 		name = path.Base(os.Args[0])

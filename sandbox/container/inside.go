@@ -123,6 +123,11 @@ func (p *payload) bind(proc program.Register, s *Step) {
 	if own {
 		from, source = proc, name
 	}
+	start := p.Len()
+	if s.May && !own { // a mount made for nothing is one to unmount, for which the kernel waits for all processors
+		p.Sys(about, program.None, unix.SYS_FACCESSAT, proc, name, unix.F_OK).Allow(unix.ENOENT)
+		start = p.Len()
+	}
 	open := p.Sys(about, fd, unix.SYS_OPEN_TREE, from, source, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_SYMLINK_NOFOLLOW)
 	if s.May && own { // but what is to cover something has to be there
 		open.Allow(unix.ENOENT)
@@ -142,6 +147,9 @@ func (p *payload) bind(proc program.Register, s *Step) {
 	p.SkipTo(moved)
 	p.Close(fd)
 	p.SkipTo(opened)
+	if s.May && !own {
+		p.SkipTo(start)
+	}
 }
 
 // attributes sets and clears attributes of the mount that is open.

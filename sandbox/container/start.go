@@ -33,6 +33,8 @@ type Running struct {
 
 // Hooks are called while a container starts.
 type Hooks struct {
+	// Forked is called when the first process is on its way. What it starts can go on while that one works.
+	Forked func()
 	// Created is called when the first process exists, in its namespaces; it does not get far before this returns. A container that is
 	// to be in a cgroup or a unit, or known to a manager, is put there now. Of r there are the process, the console and the warnings.
 	Created func(r *Running) error
@@ -65,7 +67,7 @@ func (c *Container) startApart(h Hooks) (*Running, error) {
 	done := make(chan result)
 	// That thread has the container's root directory by the time the hook is called, so the hook is called here.
 	created, answered := make(chan *Running), make(chan error)
-	var inside Hooks
+	inside := Hooks{Forked: h.Forked}
 	if h.Created != nil {
 		inside.Created = func(r *Running) error {
 			created <- r
@@ -273,6 +275,9 @@ func (c *Container) launch(b *builder, r *Running, h Hooks, home *mount.Home) er
 		return Failure{notForked, e}
 	}
 	r.guardian = int(pid)
+	if h.Forked != nil {
+		h.Forked()
+	}
 	if home != nil {
 		err = home.Return()
 	}
