@@ -37,7 +37,7 @@ const notForked = "Failed to fork inner child"
 //go:nosplit
 //go:norace
 func (g *guardian) start(heap *program.Heap) (uintptr, syscall.Errno) {
-	pid, e := heap.Fork(unix.CLONE_NEWPID, nil)
+	pid, e := heap.Fork(unix.CLONE_NEWPID|uintptr(unix.SIGCHLD), nil)
 	if pid != 0 || e != 0 {
 		return pid, e
 	}
@@ -45,9 +45,9 @@ func (g *guardian) start(heap *program.Heap) (uintptr, syscall.Errno) {
 	syscall.RawSyscall(syscall.SYS_PRCTL, unix.PR_SET_PDEATHSIG, uintptr(unix.SIGTERM), 0)
 	syscall.RawSyscall(syscall.SYS_PRCTL, unix.PR_SET_DUMPABLE, 0, 0)
 	syscall.RawSyscall(syscall.SYS_SETSID, 0, 0, 0)
-	payload, e := program.Fork(g.cgroup, g.namespaces, nil)
+	payload, e := program.Fork(g.cgroup, g.namespaces|uintptr(unix.SIGCHLD), nil)
 	if e != 0 && g.cgroup != nil { // it is moved there
-		payload, e = program.Fork(nil, g.namespaces, nil)
+		payload, e = program.Fork(nil, g.namespaces|uintptr(unix.SIGCHLD), nil)
 	}
 	if e != 0 {
 		program.Fail(g.report, starting, e)

@@ -72,7 +72,7 @@ func newUserNamespace(heap *program.Heap, uids, gids []idSpan) (int, error) {
 	p.Sys("wait", program.None, unix.SYS_CLOSE, pipe[1])
 	p.Sys("wait", program.None, unix.SYS_READ, pipe[0], program.Address(&p, &b), 1)
 	p.Sys("end", program.None, unix.SYS_EXIT_GROUP, 0)
-	pid, e := p.Start(heap, unix.CLONE_NEWUSER, ^uintptr(0), nil)
+	pid, e := p.Start(heap, unix.CLONE_NEWUSER|uintptr(unix.SIGCHLD), ^uintptr(0), nil)
 	unix.Close(pipe[0])
 	if e != 0 {
 		return -1, e

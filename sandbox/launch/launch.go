@@ -7,6 +7,7 @@ package launch
 import (
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"os"
 	"runtime"
 	"slices"
@@ -17,16 +18,20 @@ import (
 	"ctl/internal/sys"
 	"ctl/sandbox/copytree"
 	"ctl/sandbox/image"
+	"ctl/sandbox/mount"
 	"ctl/sandbox/namespace"
 	"ctl/sandbox/service"
 )
 
-// A Host is where services run: the machine, or the tree of --root=.
+// A Host is where services run: the machine, or the tree of --root=. All that is done on it comes from one goroutine, which may keep its thread.
 type Host struct {
 	Tree    string // the directory that services take for "/"; "" for "/"
 	Runtime string // a directory of ours below /run, for what belongs to one activation; made by the caller
 	User    bool   // it is a user's own manager that we stand for
 	Users   bool   // we are in a user namespace that was made for the services
+
+	home  *mount.Home // of the goroutine's thread, nil if it could not come back
+	asked bool
 }
 
 // Options are what an activation has besides its unit.
@@ -98,21 +103,50 @@ func Open(h *Host, s *service.Exec, u *service.Unit, o Options) (r *Room, err er
 	return r, nil
 }
 
-// thread runs do on a thread that has the tree as its root directory and ends with it.
+// thread runs do on a thread that has the tree as its root directory, and may go into namespaces if it says so by leave. To make another thread takes
+// more time than many commands, so that is only for where this one could not come back.
 func (r *Room) thread(do func() error) error {
+	inside := func() error {
+		unix.Umask(0)
+		if err := r.enterTree(); err != nil {
+			return err
+		}
+		return do()
+	}
+	if !r.h.asked {
+		r.h.asked = true
+		runtime.LockOSThread()
+		if home, err := mount.NewHome(); err == nil {
+			r.h.home = home
+		} else {
+			runtime.UnlockOSThread()
+		}
+	}
+	if r.h.home != nil {
+		err := inside()
+		if lost := r.h.home.Return(); lost != nil {
+			return errors.Join(err, fmt.Errorf("return from the namespaces of %s: %w", r.u.Name, lost))
+		}
+		return err
+	}
 	done := make(chan error)
 	go func() {
 		runtime.LockOSThread() // never unlocked: the thread ends here
 		err := unix.Unshare(unix.CLONE_FS)
 		if err == nil {
-			unix.Umask(0)
-			if err = r.enterTree(); err == nil {
-				err = do()
-			}
+			err = inside()
 		}
 		done <- err
 	}()
 	return <-done
+}
+
+// leave is called before the thread goes into another namespace than of mounts.
+func (r *Room) leave(name string, flag int) error {
+	if r.h.home == nil {
+		return nil
+	}
+	return r.h.home.Leave(int(r.proc.Fd()), name, flag)
 }
 
 // enterTree makes the tree the root directory of the thread.

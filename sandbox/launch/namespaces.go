@@ -79,7 +79,7 @@ func (r *Room) without(s step, setting string, err error) error {
 
 // make makes a namespace, of which this thread becomes a member.
 func (r *Room) make(flag int, name string) (*os.File, error) {
-	if err := unix.Unshare(flag); err != nil {
+	if err := r.unshare(name, flag); err != nil {
 		return nil, err
 	}
 	if flag == unix.CLONE_NEWNET {
@@ -115,18 +115,18 @@ func (c *command) enter() error {
 		return nil
 	}
 	if c.network != nil {
-		if err := unix.Setns(int(c.network.Fd()), unix.CLONE_NEWNET); err != nil {
+		if err := c.join(c.network, "net", unix.CLONE_NEWNET); err != nil {
 			return at(network, err)
 		}
 	}
 	if c.ipc != nil {
-		if err := unix.Setns(int(c.ipc.Fd()), unix.CLONE_NEWIPC); err != nil {
+		if err := c.join(c.ipc, "ipc", unix.CLONE_NEWIPC); err != nil {
 			return at(namespaces, err)
 		}
 	}
 	s := c.s
 	if c.cgroupNamespace() && !c.ownCgroups() {
-		if err := unix.Unshare(unix.CLONE_NEWCGROUP); err != nil {
+		if err := c.unshare("cgroup", unix.CLONE_NEWCGROUP); err != nil {
 			if !denied(err) {
 				return at(namespaces, err)
 			}
@@ -136,7 +136,7 @@ func (c *command) enter() error {
 		}
 	}
 	if s.ProtectHostname == "yes" || s.ProtectHostname == "private" {
-		err := unix.Unshare(unix.CLONE_NEWUTS)
+		err := c.unshare("uts", unix.CLONE_NEWUTS)
 		if err == nil && s.Hostname != "" {
 			err = unix.Sethostname([]byte(s.Hostname))
 		}
@@ -148,6 +148,23 @@ func (c *command) enter() error {
 		}
 	}
 	return nil
+}
+
+// join moves the thread into a namespace, and unshare into a new one.
+func (r *Room) join(ns *os.File, name string, flag int) error {
+	err := r.leave(name, flag)
+	if err == nil {
+		err = unix.Setns(int(ns.Fd()), flag)
+	}
+	return err
+}
+
+func (r *Room) unshare(name string, flag int) error {
+	err := r.leave(name, flag)
+	if err == nil {
+		err = unix.Unshare(flag)
+	}
+	return err
 }
 
 // denied tells whether something is not allowed here, as in many containers.

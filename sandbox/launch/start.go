@@ -264,7 +264,7 @@ func (c *command) forkIn(born bool) (*Process, error) {
 		heap.Into(b.group)
 	}
 	var pidfd int32
-	pid, e := b.Start(heap, unix.CLONE_PIDFD|b.clone, uintptr(b.report), &pidfd)
+	pid, e := b.Start(heap, unix.CLONE_PIDFD|b.clone|uintptr(unix.SIGCHLD), uintptr(b.report), &pidfd)
 	b.lower()
 	if e != 0 && born {
 		return nil, errNotBorn

@@ -65,7 +65,7 @@ func guard() *guardian {
 //go:nosplit
 //go:norace
 func (w *wards) start(heap *program.Heap) (uintptr, syscall.Errno) {
-	pid, e := heap.Fork(0, nil)
+	pid, e := heap.Fork(0, nil) // with no signal at its end, so that it is no child whom wait(2) speaks of
 	if pid != 0 || e != 0 {
 		return pid, e
 	}
@@ -134,7 +134,7 @@ func (g *guardian) dismiss() {
 	if g.pid != 0 {
 		_, _ = g.pipe.Write([]byte{1})
 		for {
-			if _, err := unix.Wait4(g.pid, nil, 0, nil); err != unix.EINTR {
+			if _, err := unix.Wait4(g.pid, nil, unix.WALL, nil); err != unix.EINTR {
 				break
 			}
 		}

@@ -17,6 +17,7 @@ type Config struct {
 	User     bool                                                      // a user's manager is stood for
 	Runtime  string                                                    // a directory of our own, for the sockets that services notify us by
 	Open     func(s *service.Service, invocation string) (Room, error) // the surroundings of one activation
+	Signals  *Signals                                                  // what comes meanwhile
 	Instance func(template, instance string) (*service.Service, error) // the service for a connection, Accept=yes
 	Say      func(m Message)
 }

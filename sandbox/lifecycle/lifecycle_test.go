@@ -47,7 +47,7 @@ func play(t *testing.T, main string, l ...*service.Service) (string, int) {
 	t.Helper()
 	var said []string
 	closed := 0
-	c := &Config{Runtime: t.TempDir(), Say: func(m Message) { said = append(said, m.Text) },
+	c := &Config{Runtime: t.TempDir(), Signals: CatchSignals(), Say: func(m Message) { said = append(said, m.Text) },
 		Open: func(*service.Service, string) (Room, error) { return shell{&closed}, nil }}
 	o, err := Run(c, &Set{Services: l, Main: []string{main}})
 	if err != nil {

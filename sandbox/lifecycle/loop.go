@@ -3,7 +3,6 @@ package lifecycle
 import (
 	"errors"
 	"os"
-	"os/signal"
 	"sync"
 	"syscall"
 	"time"
@@ -19,8 +18,7 @@ type loop struct {
 	timers    []*timer
 	next      []func() // to be called before anything is waited for
 
-	signals chan os.Signal
-	ready   chan struct{} // closed when they come
+	signals *Signals
 	mu      sync.Mutex
 	pending []os.Signal
 	posted  []func()
@@ -40,7 +38,7 @@ type timer struct {
 	call func()
 }
 
-func newLoop(signals ...os.Signal) (*loop, error) {
+func newLoop(signals *Signals) (*loop, error) {
 	ep, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
 		return nil, os.NewSyscallError("epoll_create1", err)
@@ -54,29 +52,22 @@ func newLoop(signals ...os.Signal) (*loop, error) {
 		var count [8]byte
 		_, _ = unix.Read(l.woken, count[:])
 	}); err != nil {
-		l.close()
+		unix.Close(ep)
+		unix.Close(l.woken)
 		return nil, err
 	}
-	l.signals, l.ready = make(chan os.Signal, 64), make(chan struct{})
-	go func() { // a signalfd(2) needs signals that are blocked in all threads, which Go's are not
-		signal.Notify(l.signals, signals...) // which takes half a millisecond
-		close(l.ready)
-		for s := range l.signals {
-			l.mu.Lock()
-			l.pending = append(l.pending, s)
-			l.mu.Unlock()
-			l.wake()
-		}
-	}()
+	l.signals = signals
+	signals.give(func(s os.Signal) {
+		l.mu.Lock()
+		l.pending = append(l.pending, s)
+		l.mu.Unlock()
+		l.wake()
+	})
 	return l, nil
 }
 
 func (l *loop) close() {
-	if l.signals != nil {
-		<-l.ready
-		signal.Stop(l.signals)
-		close(l.signals)
-	}
+	l.signals.give(func(os.Signal) {})
 	unix.Close(l.ep)
 	unix.Close(l.woken)
 }
@@ -223,8 +214,8 @@ func (l *loop) elapse() {
 	}
 }
 
-// reaped are the children that have ended.
-func reaped(each func(pid int, s syscall.WaitStatus)) {
+// reaped are the children that have ended; none tells that there are no others, but the guardian.
+func reaped(each func(pid int, s syscall.WaitStatus)) (none bool) {
 	for {
 		var s syscall.WaitStatus
 		pid, err := syscall.Wait4(-1, &s, syscall.WNOHANG, nil)
@@ -232,7 +223,7 @@ func reaped(each func(pid int, s syscall.WaitStatus)) {
 			continue
 		}
 		if err != nil || pid <= 0 {
-			return
+			return err == syscall.ECHILD
 		}
 		each(pid, s)
 	}

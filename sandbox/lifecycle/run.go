@@ -41,7 +41,7 @@ func Run(c *Config, set *Set) (Outcome, error) {
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 		return Outcome{}, os.NewSyscallError("prctl", err)
 	}
-	l, err := newLoop(unix.SIGCHLD, unix.SIGTERM, unix.SIGINT, unix.SIGHUP, unix.SIGUSR1, unix.SIGUSR2, unix.SIGWINCH, unix.SIGQUIT)
+	l, err := newLoop(c.Signals)
 	if err != nil {
 		return Outcome{}, err
 	}
@@ -51,7 +51,7 @@ func Run(c *Config, set *Set) (Outcome, error) {
 	if err := r.join(set); err != nil {
 		return Outcome{}, err
 	}
-	<-l.ready
+	<-c.Signals.ready
 	r.dispatch()
 	for !r.finished() {
 		if err := l.turn(r.signalled); err != nil {
@@ -104,7 +104,7 @@ func (r *run) reap() {
 		status syscall.WaitStatus
 	}
 	var l []end
-	reaped(func(pid int, s syscall.WaitStatus) { l = append(l, end{pid, s}) })
+	r.alone = reaped(func(pid int, s syscall.WaitStatus) { l = append(l, end{pid, s}) })
 	for _, e := range l {
 		r.childEnded(e.pid, e.status)
 	}

@@ -29,12 +29,16 @@ func Enter(root int) error {
 type Home struct {
 	ns, root, dir int
 	umask         int
+	left          []namespace
 }
+
+// A namespace is one that a thread has left, and its type as setns(2) has it.
+type namespace struct{ fd, flag int }
 
 // NewHome is where the calling thread is, which must be locked to its goroutine and gets a root and a working directory that no other thread
 // shares. It fails where there is no way back: with EPERM from a mount namespace that belongs to the users of another one, or without /proc.
 func NewHome() (_ *Home, err error) {
-	h := &Home{-1, -1, -1, 0}
+	h := &Home{ns: -1, root: -1, dir: -1}
 	defer func() {
 		if err != nil {
 			h.Close()
@@ -56,9 +60,25 @@ func NewHome() (_ *Home, err error) {
 	return h, h.Return()
 }
 
+// Leave is called before the thread goes into another namespace than of mounts; flag is its type as setns(2) has it, name as proc is open and has it.
+func (h *Home) Leave(proc int, name string, flag int) error {
+	fd, err := unix.Openat(proc, "thread-self/ns/"+name, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err == nil {
+		h.left = append(h.left, namespace{fd, flag})
+	}
+	return err
+}
+
 // Return brings the thread back.
 func (h *Home) Return() error {
 	unix.Umask(h.umask)
+	for _, n := range h.left {
+		if err := unix.Setns(n.fd, n.flag); err != nil {
+			return err
+		}
+		unix.Close(n.fd)
+	}
+	h.left = nil
 	if err := unix.Setns(h.ns, unix.CLONE_NEWNS); err != nil {
 		return err
 	}

@@ -87,10 +87,13 @@ type Into struct {
 	flags, pidfd, childTID, parentTID, exitSignal, stack, stackSize, tls, setTID, setTIDSize, cgroup uint64
 }
 
+// exitSignal is where clone(2) has the signal.
+const exitSignal = 0xff
+
 // NewInto is an open directory as the cgroup that a process is forked into. To move one there later can take the ten milliseconds
 // of an RCU grace period. Where that fails, moving may still do: before Linux 5.7, or under a filter.
 func NewInto(cgroup int) *Into {
-	return &Into{flags: unix.CLONE_INTO_CGROUP, exitSignal: uint64(unix.SIGCHLD), cgroup: uint64(cgroup)}
+	return &Into{flags: unix.CLONE_INTO_CGROUP, cgroup: uint64(cgroup)}
 }
 
 // Into has processes be forked into a cgroup.
@@ -158,21 +161,22 @@ func (h *Heap) Fork(flags uintptr, pidfd *int32) (uintptr, syscall.Errno) {
 	return pid, e
 }
 
-// Fork is clone(2) without a stack of its own, with the flags besides SIGCHLD, among them namespaces to make, between Hold and Release. With
-// CLONE_PIDFD the descriptor is put where pidfd points, which may be nil otherwise; so may into.
+// Fork is clone(2) without a stack of its own, between Hold and Release. The flags are the signal that the end of the process sends, SIGCHLD or none, and
+// what else it takes, such as namespaces to make. With CLONE_PIDFD the descriptor is put where pidfd points, which may be nil otherwise; so may into.
 //
 //go:nosplit
 //go:norace
 func Fork(into *Into, flags uintptr, pidfd *int32) (pid uintptr, e syscall.Errno) {
 	switch {
 	case into != nil:
-		into.flags |= uint64(flags)
+		into.flags |= uint64(flags &^ exitSignal)
+		into.exitSignal = uint64(flags & exitSignal)
 		into.pidfd = uint64(uintptr(unsafe.Pointer(pidfd)))
 		pid, _, e = syscall.RawSyscall(unix.SYS_CLONE3, uintptr(unsafe.Pointer(into)), unsafe.Sizeof(*into), 0)
 	case runtime.GOARCH == "s390x": // which has the stack first
-		pid, _, e = syscall.RawSyscall6(syscall.SYS_CLONE, 0, flags|uintptr(unix.SIGCHLD), uintptr(unsafe.Pointer(pidfd)), 0, 0, 0)
+		pid, _, e = syscall.RawSyscall6(syscall.SYS_CLONE, 0, flags, uintptr(unsafe.Pointer(pidfd)), 0, 0, 0)
 	default:
-		pid, _, e = syscall.RawSyscall6(syscall.SYS_CLONE, flags|uintptr(unix.SIGCHLD), 0, uintptr(unsafe.Pointer(pidfd)), 0, 0, 0)
+		pid, _, e = syscall.RawSyscall6(syscall.SYS_CLONE, flags, 0, uintptr(unsafe.Pointer(pidfd)), 0, 0, 0)
 	}
 	return pid, e
 }

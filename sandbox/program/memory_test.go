@@ -42,7 +42,7 @@ func TestStart(t *testing.T) {
 					t.Error(err)
 					return
 				}
-				pid, e := say(int(w.Fd()), text).Start(heap, 0, w.Fd(), nil)
+				pid, e := say(int(w.Fd()), text).Start(heap, uintptr(unix.SIGCHLD), w.Fd(), nil)
 				w.Close()
 				if e != 0 {
 					t.Error(e)

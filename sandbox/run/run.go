@@ -17,6 +17,7 @@ import (
 	"ctl/internal/tree"
 	"ctl/internal/unit"
 	"ctl/sandbox/cgroup"
+	"ctl/sandbox/lifecycle"
 	"ctl/sandbox/service"
 )
 
@@ -35,6 +36,8 @@ type Call struct {
 	home   *cgroup.Home
 	looked bool // for it
 	users  bool // we are in a user namespace of our own
+
+	signals *lifecycle.Signals // nil as long as another process may be the one that gets them
 }
 
 // settings are what options say.
@@ -100,6 +103,9 @@ func (c *Call) run(args []string) (err error) {
 		if os.Geteuid() != 0 {
 			c.Opt.scope = user
 		}
+	}
+	if !c.Opt.show && os.Geteuid() == 0 {
+		c.signals = lifecycle.CatchSignals()
 	}
 	if err := c.open(); err != nil {
 		return err

@@ -16,6 +16,9 @@ func (c *Call) start(s *set) (err error) {
 	if done, err := c.userNamespace(s); done || err != nil {
 		return err
 	}
+	if c.signals == nil {
+		c.signals = lifecycle.CatchSignals()
+	}
 	host := &launch.Host{Tree: c.Opt.root, User: c.Opt.scope == user, Users: c.users}
 	l, err := c.take(host.User)
 	if err != nil {
@@ -28,6 +31,7 @@ func (c *Call) start(s *set) (err error) {
 		Tree:    c.Opt.root,
 		User:    host.User,
 		Runtime: host.Runtime,
+		Signals: c.signals,
 		Open: func(v *service.Service, invocation string) (lifecycle.Room, error) {
 			r, err := launch.Open(host, &v.Exec, &v.Unit, launch.Options{Invocation: invocation, Join: s.joins(v, rooms), Degraded: c.Opt.degraded, Warn: func(text string) {
 				c.say(term.Warning, v.Name+": "+text)
