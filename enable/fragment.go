@@ -153,9 +153,16 @@ func (ix *Index) names(s *Source, asked string) []string {
 		l = append(l, asked)
 	}
 	for _, p := range ix.path.Dirs {
-		for _, link := range ix.linksIn(p).to[s.Name] {
-			if !slices.Contains(l, link) && aliasLink(link, s.Name) == aliasFits {
-				l = append(l, link)
+		d := ix.dir(p)
+		if d.read() != nil {
+			continue
+		}
+		for n := range d.list {
+			if n.kind != tree.Link || path.Ext(n.name) != path.Ext(s.Name) || slices.Contains(l, n.name) {
+				continue
+			}
+			if t, err := d.readlink(n); err == nil && path.Base(t) == s.Name && aliasLink(n.name, s.Name) == aliasFits {
+				l = append(l, n.name)
 			}
 		}
 	}
