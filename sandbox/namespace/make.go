@@ -75,8 +75,13 @@ func (b *builder) isMount(p string) bool {
 	return err == nil && top
 }
 
-// clear unmounts what is mounted at a path and below it.
+// clear unmounts what is mounted at a path and below it: with a mount goes what is on it, and each call takes the kernel the time of an RCU grace period.
 func (b *builder) clear(p string) {
+	if !b.covered(p) {
+		return
+	}
+	for b.unmount(p) {
+	}
 	if !b.covered(p) {
 		return
 	}
@@ -84,15 +89,23 @@ func (b *builder) clear(p string) {
 	if err != nil {
 		return
 	}
-	for i := len(l) - 1; i >= 0; i-- {
-		if _, in := below(l[i].Point, p); !in || l[i].ID == b.top {
-			continue
-		}
-		if fd, err := b.root.Handle(l[i].Point, unix.O_PATH|unix.O_NOFOLLOW); err == nil {
-			_ = unix.Unmount(sys.FDPath(fd), unix.MNT_DETACH)
-			unix.Close(fd)
+	for i := range l {
+		if _, in := below(l[i].Point, p); in && l[i].Point != p {
+			for b.unmount(l[i].Point) {
+			}
 		}
 	}
+}
+
+// unmount unmounts what is mounted at a path last, and tells whether there was anything.
+func (b *builder) unmount(p string) bool {
+	fd, err := b.root.Handle(p, unix.O_PATH|unix.O_NOFOLLOW)
+	if err != nil {
+		return false
+	}
+	defer unix.Close(fd)
+	id, top, err := mount.Is(fd)
+	return err == nil && top && id != b.top && unix.Unmount(sys.FDPath(fd), unix.MNT_DETACH) == nil
 }
 
 // below are the mounts of the root directory, their places seen from there.
