@@ -7,14 +7,12 @@ import (
 	"os"
 	"path"
 	"slices"
-	"strings"
 
 	"golang.org/x/sys/unix"
 
 	"ctl/control/assign"
 	"ctl/control/manager"
 	"ctl/internal/cli"
-	"ctl/internal/sys"
 	"ctl/internal/term"
 	"ctl/sandbox/container"
 )
@@ -211,19 +209,4 @@ func (r *registration) close() {
 	if r.passage != "" {
 		_ = unix.Rmdir(r.passage)
 	}
-}
-
-// cgroupOf is the cgroup of a process, below where the unified hierarchy is mounted.
-func cgroupOf(pid string) (string, bool) {
-	root := cgroupRoot()
-	data, err := sys.ReadFile("/proc/" + pid + "/cgroup")
-	if root == "" || err != nil {
-		return "", false
-	}
-	for line := range strings.Lines(string(data)) {
-		if own, ok := strings.CutPrefix(strings.TrimSpace(line), "0::"); ok {
-			return path.Join(root, own), true
-		}
-	}
-	return "", false
 }

@@ -15,6 +15,7 @@ import (
 	"ctl/internal/term"
 	"ctl/internal/tree"
 	"ctl/internal/unit"
+	"ctl/sandbox/cgroup"
 	"ctl/sandbox/container"
 	"ctl/sandbox/lock"
 )
@@ -267,7 +268,7 @@ func signalName(n int) string {
 
 // ownPayload is the path of the cgroup that the container would have below ours, "" for none.
 func ownPayload() string {
-	own, ok := cgroupOf("self")
+	own, ok := cgroup.Of("self")
 	if !ok {
 		return ""
 	}

@@ -6,9 +6,6 @@ import (
 	"net"
 	"os"
 	"os/signal"
-	"path"
-	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -19,7 +16,7 @@ import (
 	"ctl/internal/cli"
 	"ctl/internal/sys"
 	"ctl/internal/term"
-	groups "ctl/sandbox/cgroup"
+	"ctl/sandbox/cgroup"
 	"ctl/sandbox/console"
 	"ctl/sandbox/container"
 )
@@ -61,7 +58,7 @@ func (c *Call) runOnce(p *prepared, restarted bool) (again bool, err error) {
 		return false, err
 	}
 	defer managers.close()
-	g := &cgroup{}
+	g := &group{}
 	defer g.remove()
 	signals := make(chan os.Signal, 8)
 	// That is for ever, for what is removed in the end is to be removed. It takes its time, so it waits for the time in which the container's
@@ -100,7 +97,7 @@ func (c *Call) runOnce(p *prepared, restarted bool) (again bool, err error) {
 				g.make("self", d, false)
 			}
 			g.add(r.PID)
-			r.Cgroup = strings.TrimPrefix(strings.TrimPrefix(g.path, cgroupRoot()), "/")
+			r.Cgroup = strings.TrimPrefix(strings.TrimPrefix(g.path, cgroup.Root()), "/")
 		}
 		if err == nil && r.Console != nil {
 			con, err = c.openConsole(r, look) // so that the payload finds it in the right size
@@ -437,141 +434,4 @@ func (c *Call) ended(s syscall.WaitStatus) (again bool, err error) {
 		c.say(term.Err, name+" failed due to unknown reason.")
 	}
 	return false, Exit(1)
-}
-
-// cgroupRoot is where the unified hierarchy of cgroups is mounted.
-func cgroupRoot() string {
-	for _, p := range []string{"/sys/fs/cgroup", "/sys/fs/cgroup/unified"} {
-		var s unix.Statfs_t
-		if unix.Statfs(p, &s) == nil && s.Type == unix.CGROUP2_SUPER_MAGIC {
-			return p
-		}
-	}
-	return ""
-}
-
-// A cgroup is the one that a container is put into, below ours or that of its scope, if there can be one.
-type cgroup struct {
-	path string
-	all  bool     // what is above it is the container's too, with its controllers
-	dir  *os.File // locked until the process is in it, before when it looks like one that was left
-}
-
-// owned are the files of a cgroup that whoever it is delegated to may write.
-var owned = [...]string{"", "cgroup.procs", "cgroup.threads", "cgroup.subtree_control", "cgroup.controllers", "cgroup.events", "cgroup.stat",
-	"memory.oom.group", "memory.reclaim"}
-
-// make makes it, below that of a process, which is a scope or not, where it can be made.
-func (g *cgroup) make(of string, d *container.Container, scope bool) {
-	parent, ok := cgroupOf(of)
-	if !ok {
-		return
-	}
-	if p, ok := strings.CutSuffix(parent, "/supervisor"); ok && !scope { // DelegateSubgroup=, systemd.resource-control(5)
-		parent, scope = p, true
-	}
-	g.all = scope
-	p := parent + "/payload"
-	err := os.Mkdir(p, 0o755)
-	if errors.Is(err, os.ErrExist) {
-		removeLeft(p)
-		err = os.Mkdir(p, 0o755)
-	}
-	if errors.Is(err, os.ErrExist) { // somebody is there
-		p += "-" + strconv.Itoa(os.Getpid())
-		err = os.Mkdir(p, 0o755)
-	}
-	if err != nil {
-		return
-	}
-	g.path = p
-	if fd, err := lockCgroup(p); err == nil {
-		g.dir = os.NewFile(uintptr(fd), p)
-	}
-	if d.Limit.Hardened {
-		_ = d.RestrictDevices(p) // its tree has none that could be opened either
-	}
-	if d.Users != nil {
-		for _, f := range owned {
-			_ = os.Chown(path.Join(p, f), int(d.Users.Base), int(d.Users.Base))
-		}
-	}
-}
-
-// add puts a process into it that is not in it from the start. Where that cannot be done, the process stays where it is.
-func (g *cgroup) add(pid int) {
-	if g.path == "" {
-		return
-	}
-	id := strconv.Itoa(pid)
-	if procs, _ := sys.ReadFile(g.path + "/cgroup.procs"); !slices.Contains(strings.Fields(string(procs)), id) {
-		if err := os.WriteFile(g.path+"/cgroup.procs", []byte(id), 0); err != nil {
-			g.remove()
-			return
-		}
-	}
-	g.unlock()
-	if g.all {
-		delegate(path.Dir(g.path))
-	}
-}
-
-// sweep removes those that others have left.
-func (g *cgroup) sweep() {
-	if g.path == "" {
-		return
-	}
-	stale, _ := filepath.Glob(path.Dir(g.path) + "/payload*")
-	for _, p := range stale {
-		removeLeft(p)
-	}
-}
-
-func (g *cgroup) unlock() {
-	if g.dir != nil {
-		g.dir.Close()
-		g.dir = nil
-	}
-}
-
-// delegate lets the cgroups below one, which is ours, have all the controllers that it has, cgroups(7).
-func delegate(cgroup string) {
-	list, _ := sys.ReadFile(cgroup + "/cgroup.controllers")
-	for name := range strings.FieldsSeq(string(list)) {
-		_ = os.WriteFile(cgroup+"/cgroup.subtree_control", []byte("+"+name), 0)
-	}
-}
-
-// remove removes the cgroup with those that the container has made in it.
-func (g *cgroup) remove() {
-	g.unlock()
-	if g.path != "" {
-		(&groups.Group{Path: g.path}).Remove()
-		g.path = ""
-	}
-}
-
-// lockCgroup takes a lock of a cgroup, which who looks for those that were left takes too.
-func lockCgroup(p string) (int, error) {
-	fd, err := unix.Open(p, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return -1, err
-	}
-	if err := unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		unix.Close(fd)
-		return -1, err
-	}
-	return fd, nil
-}
-
-// removeLeft removes a cgroup that was left by a supervisor that was killed.
-func removeLeft(p string) {
-	fd, err := lockCgroup(p)
-	if err != nil {
-		return
-	}
-	defer unix.Close(fd)
-	if events, err := sys.ReadFile(p + "/cgroup.events"); err == nil && strings.Contains(string(events), "populated 0") {
-		(&groups.Group{Path: p}).Remove()
-	}
 }

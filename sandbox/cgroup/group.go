@@ -13,6 +13,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"ctl/internal/sys"
 )
 
 // A Home is the cgroup that we were started in, below which groups can be made.
@@ -22,26 +24,39 @@ type Home struct {
 	own  []string
 }
 
+// Root is where the unified hierarchy is mounted, "" for nowhere.
+func Root() string {
+	for _, p := range [...]string{"/sys/fs/cgroup", "/sys/fs/cgroup/unified"} {
+		var st unix.Statfs_t
+		if unix.Statfs(p, &st) == nil && st.Type == unix.CGROUP2_SUPER_MAGIC {
+			return p
+		}
+	}
+	return ""
+}
+
+// Of is the directory of the cgroup of a process, which is a PID or "self"; of one above our cgroup namespace nothing is seen.
+func Of(pid string) (string, bool) {
+	root := Root()
+	if root == "" {
+		return "", false
+	}
+	data, _ := sys.ReadFile("/proc/" + pid + "/cgroup")
+	for line := range strings.Lines(string(data)) {
+		if own, ok := strings.CutPrefix(strings.TrimSpace(line), "0::"); ok {
+			if strings.HasPrefix(own, "/..") {
+				return "", false
+			}
+			return filepath.Join(root, own), true
+		}
+	}
+	return "", false
+}
+
 // Find finds the Home; nil where no groups can be made: there is no unified hierarchy, or it is not ours to write.
 func Find() *Home {
-	data, err := os.ReadFile("/proc/self/cgroup")
-	if err != nil {
-		return nil
-	}
-	for line := range strings.Lines(string(data)) {
-		own, ok := strings.CutPrefix(strings.TrimSpace(line), "0::")
-		if !ok || strings.HasPrefix(own, "/..") { // which we cannot see
-			continue
-		}
-		for _, top := range [...]string{"/sys/fs/cgroup", "/sys/fs/cgroup/unified"} {
-			var st unix.Statfs_t
-			if unix.Statfs(top, &st) != nil || st.Type != unix.CGROUP2_SUPER_MAGIC {
-				continue
-			}
-			if h := filepath.Join(top, own); unix.Access(h, unix.W_OK) == nil {
-				return &Home{path: h}
-			}
-		}
+	if p, ok := Of("self"); ok && unix.Access(p, unix.W_OK) == nil {
+		return &Home{path: p}
 	}
 	return nil
 }
