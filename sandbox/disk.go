@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path"
-	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -19,35 +18,9 @@ import (
 )
 
 // findImage finds the image that was asked for, the newest one of a versioned directory.
-func (c *Call) findImage() error {
-	o := &c.Opt
-	p := path.Clean(o.image)
-	if prefix, ok := strings.CutSuffix(path.Base(p), "___.raw"); ok && strings.HasSuffix(path.Dir(p), ".v") {
-		if found, ok := newestImage(path.Dir(p), prefix); ok {
-			o.image = found
-			return nil
-		}
-	}
-	st, err := os.Stat(p)
-	if err != nil {
-		return nil // it is said when it is opened
-	}
-	if st.IsDir() {
-		name := strings.TrimSuffix(path.Base(p), ".v")
-		if found, ok := newestImage(p, name); ok && name != path.Base(p) {
-			p, err = found, nil
-		} else {
-			err = unix.EISDIR
-		}
-	} else if kind := st.Mode().Type(); kind != 0 && kind&(os.ModeDevice|os.ModeCharDevice) != os.ModeDevice {
-		err = unix.ENOTBLK
-	}
-	if err != nil {
-		c.say(term.Warning, "No matching entries in versioned directory '"+p+"' found.")
-		return Exit(1)
-	}
-	o.image = p
-	return nil
+func (c *Call) findImage() (err error) {
+	c.Opt.image, err = c.newest(image.Images, c.Opt.image)
+	return err
 }
 
 // imageNamed tells whether a machine's image is called so, and takes it.
@@ -57,7 +30,7 @@ func (c *Call) imageNamed(dir, name string) bool {
 		c.Opt.image = p
 		return true
 	}
-	if v, ok := newestImage(p+".v", image.Name(name)+".raw"); ok {
+	if v, err := image.Images.Newest(p + ".v"); err == nil {
 		c.Opt.image = v
 		return true
 	}

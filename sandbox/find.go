@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -13,8 +14,6 @@ import (
 	"ctl/internal/cli"
 	"ctl/internal/term"
 	"ctl/sandbox/image"
-
-	"ctl/internal/unit"
 )
 
 // machineDirs are where trees are found by name.
@@ -36,7 +35,7 @@ func (c *Call) findTree() (err error) {
 			p := path.Join(d, o.machine)
 			if isDir(p) {
 				o.directory = p
-			} else if v, ok := newest(p+".v", o.machine); ok {
+			} else if v, err := image.Trees.Newest(p + ".v"); err == nil {
 				o.directory = v
 			} else if c.imageNamed(d, o.machine) {
 				break
@@ -80,66 +79,34 @@ func isDir(p string) bool {
 
 // pickVersion finds the newest tree of a versioned directory, systemd.v(7).
 func (c *Call) pickVersion() error {
-	o := &c.Opt
-	p := path.Clean(o.directory)
-	st, err := os.Stat(p)
-	if errors.Is(err, unix.ELOOP) {
-		return fmt.Errorf("Failed to pick version on path '%s': %w", p, unix.ELOOP)
+	found, err := c.newest(image.Trees, c.Opt.directory)
+	if err == nil && found != path.Clean(c.Opt.directory) {
+		c.Opt.directory = found
 	}
-	dir, name := p, path.Base(p)
-	if prefix, ok := strings.CutSuffix(name, "___"); ok && strings.HasSuffix(path.Dir(p), ".v") {
-		dir, name = path.Dir(p), prefix
-	} else if err == nil && !st.IsDir() {
-		c.say(term.Warning, "No matching entries in versioned directory '"+p+"' found.")
-		return nil
-	} else if name, ok = strings.CutSuffix(name, ".v"); !ok {
-		return nil
+	if _, said := errors.AsType[Exit](err); said {
+		return nil // and take it as it is
 	}
-	if found, ok := newest(dir, name); ok {
-		o.directory = found
-	} else if err == nil {
-		c.say(term.Warning, "No matching entries in versioned directory '"+p+"' found.")
-	}
-	return nil
+	return err
 }
 
-// newest is the directory called name_VERSION, or name_VERSION_ARCHITECTURE where it is ours, of the newest version.
-func newest(dir, name string) (string, bool) { return newestOf(dir, name, "", isDir) }
-
-// newestImage is the same of image files, whose names end in .raw.
-func newestImage(dir, name string) (string, bool) {
-	return newestOf(dir, strings.TrimSuffix(name, ".raw"), ".raw", func(p string) bool {
-		st, err := os.Stat(p)
-		return err == nil && st.Mode().IsRegular()
-	})
-}
-
-func newestOf(dir, name, suffix string, fits func(string) bool) (string, bool) {
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return "", false
-	}
-	best, version := "", ""
-	for _, e := range entries {
-		v, ok := strings.CutPrefix(e.Name(), name+"_")
-		if ok {
-			v, ok = strings.CutSuffix(v, suffix)
-		}
-		if !ok || !fits(path.Join(dir, e.Name())) {
-			continue
-		}
-		v, _, _ = strings.Cut(v, "+") // the tries that are left of it
-		if of, arch, ok := strings.Cut(v, "_"); ok {
-			if arch != image.Architecture() {
-				continue
-			}
-			v = of
-		}
-		if v != "" && (best == "" || unit.CompareVersions(v, version) > 0) {
-			best, version = path.Join(dir, e.Name()), v
+// newest is the newest version of what a path names, or that itself; what is not there is said when it is opened.
+func (c *Call) newest(k image.Sought, p string) (string, error) {
+	p = path.Clean(p)
+	found, err := k.Newest(p)
+	if err == nil && found == p {
+		var st os.FileInfo
+		if st, err = os.Stat(p); err == nil && !k.Fits(st) {
+			err = image.ErrNoVersion
 		}
 	}
-	return best, best != ""
+	switch {
+	case err == nil, errors.Is(err, unix.ENOENT):
+		return cmp.Or(found, p), nil
+	case errors.Is(err, image.ErrNoVersion):
+		c.say(term.Warning, "No matching entries in versioned directory '"+p+"' found.")
+		return p, Exit(1)
+	}
+	return p, fmt.Errorf("Failed to pick version on path '%s': %w", p, errno(err))
 }
 
 // realPath is a path of the host without links.

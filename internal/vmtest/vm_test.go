@@ -81,6 +81,8 @@ func TestVerity(t *testing.T) {
 try --root-hash=$H --verity-data=root.hashes -i root.raw sh -c 'mount | head -1 | sed s,fd/[0-9]*,,; ls /sys/block | grep -o dm; echo x >/x'
 try --root-hash=${H%??}00 --verity-data=root.hashes -i root.raw true
 try --root-hash=$H --verity-data=root.raw -i root.raw true
+try --root-hash=$H --verity-data=root.hashes --image-policy=root=signed -i root.raw true
+try --root-hash=$R --image-policy=root=signed -i part.raw true
 cp root.hashes root.verity; echo $H >root.roothash; try -i root.raw sh -c 'ls /sys/block | grep -o dm'
 echo xy >root.roothash; try -i root.raw true; rm root.roothash root.verity
 setfattr -n user.verity.roothash -v $R part.raw; try -i part.raw --image-policy=root=verity sh -c 'ls /sys/block | grep -o dm'; setfattr -x user.verity.roothash part.raw

@@ -24,7 +24,7 @@ var extensionKinds = [...]struct {
 }{{"/usr/lib/extension-release.d", "SYSEXT_LEVEL", []string{"/opt", "/usr"}}, {"/etc/extension-release.d", "CONFEXT_LEVEL", []string{"/etc"}}}
 
 // Extension lists the directories of a tree that extend those of a system, whose os-release is given. The tree has to say that it fits, in
-// a file with its name, systemd-sysext(8); relaxed, in any file of the kind.
+// a file with its name, or what of that is before "_" and a version, systemd-sysext(8); relaxed, in any file of the kind.
 func Extension(t *tree.Tree, name string, system func(variable string) string, relaxed bool) (dirs []string, err error) {
 	found := false
 	for _, k := range extensionKinds {
@@ -55,9 +55,11 @@ func Extension(t *tree.Tree, name string, system func(variable string) string, r
 // release is what an extension says of itself. A file of another name counts if it is the only one, and says that its name does not matter.
 func release(t *tree.Tree, dir, name string, relaxed bool) ([]byte, error) {
 	const most = 1 << 20
-	data, _, err := t.ReadFile(dir+"/extension-release."+name, most)
-	if !errors.Is(err, unix.ENOENT) {
-		return data, err
+	unversioned, _, _ := strings.Cut(name, "_")
+	for _, n := range [...]string{name, unversioned} {
+		if data, _, err := t.ReadFile(dir+"/extension-release."+n, most); !errors.Is(err, unix.ENOENT) {
+			return data, err
+		}
 	}
 	d, err := t.OpenDir(dir)
 	if err != nil {
@@ -89,7 +91,7 @@ func release(t *tree.Tree, dir, name string, relaxed bool) ([]byte, error) {
 			return nil, unix.ENOENT
 		}
 	}
-	data, _, err = t.ReadFile(path.Join(dir, names[0]), most)
+	data, _, err := t.ReadFile(path.Join(dir, names[0]), most)
 	return data, err
 }
 

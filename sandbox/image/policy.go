@@ -38,6 +38,15 @@ func Service() *Policy {
 	return p
 }
 
+// Extensions is the policy for extensions of services, which have but a system.
+func Extensions() *Policy {
+	p := Service()
+	for _, name := range [...]string{"home", "srv", "tmp", "var"} {
+		delete(p.of, name)
+	}
+	return p
+}
+
 // A BadPolicy says what is wrong with a policy.
 type BadPolicy string
 

@@ -33,6 +33,19 @@ func ParseHash(s string) ([]byte, bool) {
 	return b, err == nil && len(b) >= shortestHash
 }
 
+// ReadHash reads the root of hashes from a file that has nothing else.
+func ReadHash(p string) ([]byte, error) {
+	text, err := ReadSignature(p)
+	if err != nil {
+		return nil, err
+	}
+	hash, ok := ParseHash(string(bytes.TrimSpace(text)))
+	if !ok {
+		return nil, unix.EINVAL
+	}
+	return hash, nil
+}
+
 // Beside completes what is known by what stands beside an image, as systemd-nspawn(1) finds it: the extended attributes
 // user.verity.roothash and user.verity.usrhash, the files .roothash, .usrhash, their .p7s, and .verity.
 func (v *Verity) Beside(p string) error {
@@ -131,6 +144,8 @@ func (m *Image) protect(found []part, v Verity, policy *Policy) ([]part, error) 
 		return nil, ErrNoRoot
 	case may&(verity|signed) == 0:
 		return nil, ErrNoHashes
+	case !c.unsigned && c.signature == nil:
+		return nil, ErrPolicy
 	case checked.id == "":
 		f, err := os.OpenFile(v.Data, unix.O_NONBLOCK|unix.O_NOCTTY, 0)
 		if err != nil {
