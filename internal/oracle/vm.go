@@ -22,7 +22,7 @@ const (
 )
 
 // vmLimit is how long a VM may take, which no hardware helps.
-const vmLimit = 5 * time.Minute
+const vmLimit = 15 * time.Minute
 
 // VMTree is what is in a VM: the reference, and what it needs for images that are protected.
 var VMTree = sync.OnceValues(func() (string, error) {

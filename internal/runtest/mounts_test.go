@@ -55,12 +55,15 @@ extension none /usr/share 'ID=_any\n' none/usr
 extension conf /etc 'ID=_any\n' conf/etc/conf conf/usr/conf
 extension both /etc 'ID=_any\n' both/etc; extension both /usr/lib 'ID=_any\n' both/opt/both
 extension named /usr/lib 'ID=_any\n' named/opt; mv /ext/named/usr/lib/extension-release.d/extension-release.named /ext/named/usr/lib/extension-release.d/extension-release.x
+version() { mkdir -p /ver/$2; cp -a /ext/any/. /ver/$2; mv /ver/$2/usr/lib/extension-release.d/extension-release.any /ver/$2/usr/lib/extension-release.d/extension-release.$1; }
+version one one.v/one_1; version one one.v/one_2; version two_2 two.v/two_2; version three three.v/three_1_x86-64+0; version four four_1; version five five_1_2.x; version six six-1; version seven_1 seven_1_2
+mkdir /ver/none.v /ver/sys.v /ver/sys.v/sys_9+0-3 /ver/lost.v; ln -s /srv/root /ver/sys.v/sys_2; ln -s nowhere /ver/lost.v/lost_1; touch /ver/file.v
 find /fix | sort >/srv/list
 `
 
 const tried = "/ /fix /fix/dir /fix/dir/file /fix/dir/sub /fix/dir/sub/deep /fix/file /fix/other /fix/m /fix/m/in /fix/m/n /fix/m/n/file /fix/rom /fix/noexec /fix/noexec/prog " +
 	"/fix/bin/prog /fix/fifo /fix/sock /fix/chr /fix/blk /new /new/a /new/m /dev /dev/shm /dev/mqueue /dev/char /tmp /var/tmp /usr /usr/lib/modules /etc /home /root /run /run/user /usr/share/same/extension /usr/share/any/extension /opt/extension /etc/extension /etc/conf/extension /opt/both/extension " +
-	"/run/credentials /run/host /run/host/os-release /run/systemd /run/systemd/journal /run/systemd/incoming /run/foo /var/lib /var/lib/foo /var/lib/private /var/cache/foo /var/log/foo /proc /proc/sys /proc/1 /proc/kmsg /proc/kallsyms " +
+	"/run/credentials /run/credentials/%n /run/credentials/%n/a /run/host /run/host/os-release /run/systemd /run/systemd/journal /run/systemd/incoming /run/foo /var/lib /var/lib/foo /var/lib/private /var/cache/foo /var/log/foo /proc /proc/sys /proc/1 /proc/kmsg /proc/kallsyms " +
 	"/proc/sys/kernel/hostname /proc/sysrq-trigger /sys /sys/fs/cgroup /sys/kernel /out /esc"
 
 // cases are the units of a list: settings, and an empty line after each.
@@ -95,6 +98,8 @@ var runtimeDir = regexp.MustCompile(`/ctl/run-[0-9]+/\.os-release-stage`)
 
 var dynamicUser = regexp.MustCompile(`6[1-5][0-9]{3}:6[1-5][0-9]{3}`)
 
+var ephemeralTree = regexp.MustCompile(`/ephemeral-trees/\S+`)
+
 var notifySocket = regexp.MustCompile(`/ctl/run-[0-9]+/notify-[0-9]+`)
 
 var extensionLayers = regexp.MustCompile(`(systemd-extensions ro,lowerdir=)(\S*?)(,|$)`)
@@ -122,6 +127,7 @@ func normal(said string, host map[string]string) string {
 		line = notifySocket.ReplaceAllString(line, "/systemd/notify")
 		line = runtimeDir.ReplaceAllString(line, "/systemd/propagate/.os-release-stage")
 		line = dynamicUser.ReplaceAllString(line, "UID:UID")
+		line = ephemeralTree.ReplaceAllString(line, "/ephemeral-trees/COPY")
 		line = processes.ReplaceAllString(line, "/N/")
 		line = unitNumber.ReplaceAllString(line, "PRIVATE")
 		f := strings.Fields(line)
@@ -176,7 +182,7 @@ func TestMounts(t *testing.T) {
 	copyTo(t, m, "/probe/mountprobe", buildProbe(t, "./mountprobe"))
 	m.Shell(t, fixture)
 	t.Cleanup(func() {
-		m.Shell(t, "umount /fix/m/n /fix/m /fix/rom /fix/noexec; rm -rf /fix /new /srv/* /probe /run/out")
+		m.Shell(t, "umount /fix/m/n /fix/m /fix/rom /fix/noexec; rm -rf /fix /new /ext /ver /srv/* /probe /run/out")
 	})
 	units := cases(t, "testdata/mounts.txt")
 	if only := os.Getenv("ONLY"); only != "" {

@@ -31,6 +31,6 @@ func (c *command) openGroups() (err error) {
 // join moves the process into a cgroup.
 func (b *child) join(group int) {
 	if group >= 0 {
-		b.WriteFile(stepNames[cgroup], group, "cgroup.procs", "0", false)
+		b.WriteFile(cgroup.String(), group, "cgroup.procs", "0", false)
 	}
 }

@@ -72,7 +72,7 @@ func (b *child) lower() {
 
 // do adds a system call of a step.
 func (b *child) do(s step, nr uintptr, args ...any) *program.Call {
-	return b.Sys(stepNames[s], program.None, nr, args...)
+	return b.Sys(s.String(), program.None, nr, args...)
 }
 
 // ask has the parent do something, and waits until that is done.
@@ -90,8 +90,11 @@ func (b *child) askFor(s step, to uintptr, size int, answer func(pid int) ([]byt
 
 // failure is a failure of the program as an error.
 func (b *child) failure(f program.Failure) error {
-	i := slices.Index(stepNames[:], b.About(f))
-	return at(step(max(i, 0)), syscall.Errno(f.Errno))
+	s := thp // the last
+	for s > 0 && s.String() != b.About(f) {
+		s--
+	}
+	return at(s, syscall.Errno(f.Errno))
 }
 
 // prepare makes the program.
@@ -124,6 +127,7 @@ func (b *child) prepare(parent int) {
 	b.groups()
 	b.userNamespace()
 	b.closeStrays()
+	b.label(smack) // which takes capabilities
 	b.bound()
 	if b.chroots {
 		b.do(chroot, unix.SYS_CHROOT, b.root)
@@ -131,6 +135,7 @@ func (b *child) prepare(parent int) {
 	}
 	b.become()
 	b.directory()
+	b.label(selinux, apparmor)
 	b.renounce()
 	b.last(env)
 }
@@ -205,6 +210,9 @@ func (b *child) closeStrays() {
 	if b.socket >= 0 {
 		held = append(held, b.socket)
 	}
+	if len(b.labels) > 0 {
+		held = append(held, b.procFD)
+	}
 	slices.Sort(held)
 	next := 3 + len(b.q.Files)
 	for _, fd := range append(held, 1<<31-1) {
@@ -255,8 +263,11 @@ func (b *child) directory() {
 	if dir == "" {
 		dir = "/"
 	}
-	if b.q.NoRoot && b.s.RootDirectory != "" {
-		dir = strings.TrimSuffix(b.s.RootDirectory, "/") + "/" + strings.TrimPrefix(dir, "/")
+	if root := b.s.RootDirectory; b.q.NoRoot && root != "" {
+		if b.copied != nil {
+			root = b.copied.Path
+		}
+		dir = strings.TrimSuffix(root, "/") + "/" + strings.TrimPrefix(dir, "/")
 	}
 	c := b.do(chdir, unix.SYS_CHDIR, dir)
 	if w.Optional || home {

@@ -8,12 +8,14 @@ import (
 	"net"
 	"os"
 	"path"
+	"strconv"
 	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"ctl/internal/unit"
+	"ctl/sandbox/mount"
 )
 
 // credentialStores are where credentials without a path are, https://systemd.io/CREDENTIALS; the first is what the manager was given.
@@ -38,7 +40,7 @@ type keep struct {
 	left int
 }
 
-// credentials makes the directory of LoadCredential= and its kin.
+// credentials makes the directory of LoadCredential= and its kin, a file system of its own where we may mount one.
 func (r *Room) credentials() error {
 	s := r.s
 	if len(s.LoadCredentials)+len(s.SetCredentials)+len(s.ImportCredentials) == 0 {
@@ -48,29 +50,98 @@ func (r *Room) credentials() error {
 	if r.h.User {
 		top = r.top(0) + "/credentials"
 	}
-	k := keep{dir: path.Join(top, r.u.Name), id: &r.id, left: maxCredentials}
+	dir := path.Join(top, r.u.Name)
 	if err := os.MkdirAll(top, 0o755); err != nil {
 		return at(credentials, err)
 	}
-	_ = os.RemoveAll(k.dir)
-	r.leaves(k.dir)
-	if err := os.Mkdir(k.dir, 0o700); err != nil {
+	_ = os.RemoveAll(dir)
+	memory := -1
+	if !r.h.User {
+		fd, err := credentialFS()
+		if err != nil && !denied(err) {
+			return at(credentials, err)
+		}
+		if memory = fd; err == nil {
+			defer unix.Close(memory)
+			r.leavesMounted(dir)
+		}
+	}
+	if memory < 0 {
+		r.leaves(dir)
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil {
 		return at(credentials, err)
 	}
-	r.creds = k.dir
+	r.creds = dir
+	k := keep{dir: dir, id: &r.id, left: maxCredentials}
+	if memory >= 0 {
+		k.dir = "." // of this thread alone, which is in the file system until that is somewhere
+		if err := unix.Fchdir(memory); err != nil {
+			return at(credentials, err)
+		}
+	}
+	err := r.fill(&k)
+	if err == nil {
+		err = k.give(k.dir, 0o500)
+	}
+	if err == nil && memory >= 0 {
+		err = r.mountCredentials(memory)
+	}
+	return at(credentials, err)
+}
+
+// credentialFS makes the file system of credentials, which is mounted nowhere yet: one in memory that is never swapped out.
+func credentialFS() (int, error) {
+	const attr = unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NODEV | unix.MOUNT_ATTR_NOEXEC | unix.MOUNT_ATTR_NOSYMFOLLOW
+	options := []string{"mode=0700", "size=" + strconv.Itoa(maxCredentials), "nr_inodes=1024", "noswap"}
+	fd, err := mount.New("tmpfs", "none", options, attr)
+	if errors.Is(err, unix.EINVAL) { // before Linux 6.4
+		fd, err = mount.New("ramfs", "none", options[:1], attr)
+	}
+	return fd, err
+}
+
+// mountCredentials mounts it where the credentials are to be, and nobody can write to it any more.
+func (r *Room) mountCredentials(fs int) error {
+	if err := unix.Chdir("/"); err != nil {
+		return err
+	}
+	context, err := unix.Fspick(fs, "", unix.FSPICK_EMPTY_PATH|unix.FSPICK_CLOEXEC)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(context)
+	if err := unix.FsconfigSetFlag(context, "ro"); err != nil {
+		return err
+	}
+	if err := unix.FsconfigReconfigure(context); err != nil {
+		return err
+	}
+	target, err := unix.Open(r.creds, unix.O_PATH|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(target)
+	r.credsMounted = true
+	return mount.Attach(fs, target)
+}
+
+// fill writes the credentials.
+func (r *Room) fill(k *keep) error {
+	s := r.s
 	for _, pattern := range s.ImportCredentials {
-		r.importCredentials(&k, pattern)
+		r.importCredentials(k, pattern)
 	}
 	for _, c := range s.LoadCredentials {
 		if c.Encrypted {
 			return detailed(credentials, unix.EOPNOTSUPP, "encrypted credentials are not supported")
 		}
-		err := r.loadCredential(&k, c.Name, c.Path)
+		err := r.loadCredential(k, c.Name, c.Path)
 		if errors.Is(err, fs.ErrNotExist) && (!path.IsAbs(c.Path) || r.hasDefault(c.Name)) {
 			continue
 		}
 		if err != nil {
-			return at(credentials, err)
+			return err
 		}
 	}
 	for _, c := range s.SetCredentials {
@@ -81,10 +152,10 @@ func (r *Room) credentials() error {
 			continue
 		}
 		if err := k.put(c.Name, c.Data); err != nil {
-			return at(credentials, err)
+			return err
 		}
 	}
-	return at(credentials, k.give(k.dir, 0o500))
+	return nil
 }
 
 func (r *Room) hasDefault(name string) bool {

@@ -32,9 +32,11 @@ func Describe(h *Host, s *service.Exec, u *service.Unit, q Request) (d *Descript
 		return nil, err
 	}
 	defer r.host.Close()
-	c := newCommand(r, q)
+	var c *command
 	d = &Description{Capabilities: ^uint64(0)}
 	err = r.thread(func() error {
+		_ = r.pickVersions() // which the start fails for
+		c = newCommand(r, q)
 		if !s.DynamicUser {
 			if r.id, err = r.identify(); err != nil {
 				return err

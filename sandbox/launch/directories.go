@@ -282,6 +282,9 @@ func (r *Room) remove(restarting bool) error {
 			}
 		}
 	}
+	if r.credsMounted {
+		_ = unix.Unmount(r.creds, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW)
+	}
 	if r.creds != "" {
 		_ = os.Chmod(r.creds, 0o700) // of whose owner is not root
 		gone(os.RemoveAll(r.creds))

@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"ctl/internal/sys"
+	"ctl/internal/unit"
 )
 
 // An Error is what kept a command from being executed.
@@ -96,11 +97,8 @@ const (
 // firstStatus is the exit status of the first step.
 const firstStatus = 200
 
-var stepNames = [...]string{"CHDIR", "NICE", "FDS", "EXEC", "MEMORY", "LIMITS", "OOM_ADJUST", "SIGNAL_MASK", "STDIN", "STDOUT", "CHROOT", "IOPRIO",
-	"TIMERSLACK", "SECUREBITS", "SETSCHEDULER", "CPUAFFINITY", "GROUP", "USER", "CAPABILITIES", "CGROUP", "SETSID", "CONFIRM", "STDERR", "",
-	"PAM", "NETWORK", "NAMESPACE", "NO_NEW_PRIVILEGES", "SECCOMP", "SELINUX", "PERSONALITY", "APPARMOR", "ADDRESS_FAMILIES", "RUNTIME_DIRECTORY",
-	"", "CHOWN", "SMACK", "KEYRING", "STATE_DIRECTORY", "CACHE_DIRECTORY", "LOGS_DIRECTORY", "CONFIGURATION_DIRECTORY", "NUMA_POLICY",
-	"CREDENTIALS", "BPF", "KSM", "THP"}
+// String is its name, without "EXIT_".
+func (s step) String() string { return unit.StatusName(firstStatus + int32(s)) }
 
 // at is a failure of a step.
 func at(s step, err error) error {
@@ -110,7 +108,7 @@ func at(s step, err error) error {
 		}
 		return nil
 	}
-	return &Error{Status: firstStatus + int(s), Step: stepNames[s], Err: err}
+	return &Error{Status: firstStatus + int(s), Step: s.String(), Err: err}
 }
 
 // NoCgroup is the failure to give a command its cgroup.
@@ -118,5 +116,5 @@ func NoCgroup(err error) error { return at(cgroup, err) }
 
 // detailed is at with words of its own.
 func detailed(s step, err error, detail string) error {
-	return &Error{Status: firstStatus + int(s), Step: stepNames[s], Err: err, Detail: detail}
+	return &Error{Status: firstStatus + int(s), Step: s.String(), Err: err, Detail: detail}
 }

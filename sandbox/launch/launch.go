@@ -51,20 +51,22 @@ type Room struct {
 	o  Options
 	id identity
 
-	host        *os.File       // the root directory of the host that we are in
-	proc        *os.File       // its /proc
-	left        *os.File       // the list of what is to be removed
-	tmp         [2]string      // PrivateTmp=yes: what is at /tmp and /var/tmp
-	creds       string         // the directory of the credentials
-	image       *image.Mounted // RootImage=
-	images      namespace.Images
-	copied      *copytree.Temporary // RootEphemeral= of RootDirectory=
-	network     *os.File            // namespaces
-	ipc         *os.File
-	shares      *shares  // whose these and tmp are, but for namespaces with a path
-	dynamic     *os.File // the lock of the user of DynamicUser=
-	dynamicPath string
-	closed      bool
+	host         *os.File       // the root directory of the host that we are in
+	proc         *os.File       // its /proc
+	left         *os.File       // the list of what is to be removed
+	tmp          [2]string      // PrivateTmp=yes: what is at /tmp and /var/tmp
+	labels       []label        // by security modules
+	creds        string         // the directory of the credentials
+	credsMounted bool           // they are a file system of their own
+	image        *image.Mounted // RootImage=
+	images       namespace.Images
+	copied       *copytree.Temporary // RootEphemeral= of RootDirectory=
+	network      *os.File            // namespaces
+	ipc          *os.File
+	shares       *shares  // whose these and tmp are, but for namespaces with a path
+	dynamic      *os.File // the lock of the user of DynamicUser=
+	dynamicPath  string
+	closed       bool
 }
 
 // Open prepares what the commands of one activation share. Its error is an *Error.
@@ -84,6 +86,7 @@ func Open(h *Host, s *service.Exec, u *service.Unit, o Options) (r *Room, err er
 			r.o.Stdio[i] = f
 		}
 	}
+	r.labels = newLabels("/", s)
 	if r.o.Warn == nil {
 		r.o.Warn = func(string) {}
 	}
@@ -174,6 +177,9 @@ func (r *Room) leaveTree() error {
 // prepare makes what is shared.
 func (r *Room) prepare() (err error) {
 	if r.id, err = r.identify(); err != nil {
+		return err
+	}
+	if err := r.pickVersions(); err != nil {
 		return err
 	}
 	if err := r.openImages(); err != nil {

@@ -79,7 +79,7 @@ func (b *child) schedule() {
 
 // ownFile writes a file of /proc, which need not be possible in a container.
 func (b *child) ownFile(s step, name, text string) {
-	b.WriteFile(stepNames[s], b.procFD, name, text, true)
+	b.WriteFile(s.String(), b.procFD, name, text, true)
 }
 
 // affinity are the CPUs that the process may use, nil for all.
@@ -154,7 +154,7 @@ func (b *child) keyring() {
 	}
 	id := b.invocation()
 	key := b.Reg()
-	add := b.Sys(stepNames[keyring], key, unix.SYS_ADD_KEY, "user", "invocation_id", program.Address(&b.Program, &id), len(id), unix.KEY_SPEC_SESSION_KEYRING)
+	add := b.Sys(keyring.String(), key, unix.SYS_ADD_KEY, "user", "invocation_id", program.Address(&b.Program, &id), len(id), unix.KEY_SPEC_SESSION_KEYRING)
 	add.Allow(unix.ENOSYS, unix.EPERM, unix.EACCES, unix.EDQUOT)
 	from := b.Len()
 	const mayRead = 0x0b0b0000 // of the possessor and the user: view, read, search

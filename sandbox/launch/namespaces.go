@@ -284,7 +284,7 @@ func (b *child) ownMounts() {
 	})
 	mounts := b.Reg()
 	name := fmt.Sprintf("%d/task/%d/ns/mnt", os.Getpid(), unix.Gettid())
-	b.Sys(stepNames[namespaces], mounts, unix.SYS_OPENAT, b.procFD, name, unix.O_RDONLY|unix.O_CLOEXEC)
+	b.Sys(namespaces.String(), mounts, unix.SYS_OPENAT, b.procFD, name, unix.O_RDONLY|unix.O_CLOEXEC)
 	b.do(namespaces, unix.SYS_SETNS, mounts, unix.CLONE_NEWNS)
 	b.do(namespaces, unix.SYS_CLOSE_RANGE, procPlace, cgroupPlace, 0)
 	b.Close(mounts)
@@ -293,7 +293,7 @@ func (b *child) ownMounts() {
 // mount has the child make a mount that is nowhere yet, at a descriptor.
 func (b *child) mount(kind string, options []string, place int) {
 	fs, fd := b.Reg(), b.Reg()
-	about := stepNames[namespaces]
+	about := namespaces.String()
 	b.Sys(about, fs, unix.SYS_FSOPEN, kind, unix.FSOPEN_CLOEXEC)
 	b.do(namespaces, unix.SYS_FSCONFIG, fs, unix.FSCONFIG_SET_STRING, "source", kind, 0)
 	for _, o := range options {

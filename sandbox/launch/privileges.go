@@ -56,11 +56,11 @@ func (b *child) renounce() {
 			inherited = ambient
 		}
 		// Those that are left when this is done, execve(2) takes from a user who is not root, and what is beyond the bounding set from root.
-		b.SetCapabilities(stepNames[capabilities], b.own&b.bounding()|b.keeps(), inherited)
+		b.SetCapabilities(capabilities.String(), b.own&b.bounding()|b.keeps(), inherited)
 	}
 	if b.h.Users { // ours are all
 		if !b.sandbox {
-			b.SetCapabilities(stepNames[capabilities], 0, 0)
+			b.SetCapabilities(capabilities.String(), 0, 0)
 		}
 		b.do(capabilities, unix.SYS_PRCTL, unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)
 	}

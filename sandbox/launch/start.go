@@ -120,13 +120,13 @@ func (c *command) start() (*Process, error) {
 
 // mounts moves the thread into the service's mount namespace, if it takes one.
 func (c *command) mounts(h namespace.Hooks) error {
+	if err := c.leaveTree(); err != nil { // whose path the plan has
+		return at(namespaces, err)
+	}
 	c.plan = namespace.New(c.mountRequest())
 	if c.plan == nil {
 		c.chroots = c.root != ""
-		return nil
-	}
-	if err := c.leaveTree(); err != nil {
-		return at(namespaces, err)
+		return at(namespaces, c.enterTree())
 	}
 	err := c.plan.Build(h)
 	if errors.Is(err, namespace.ErrDenied) && !c.plan.Essential {

@@ -3,7 +3,6 @@ package lifecycle
 import (
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,6 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"ctl/internal/unit"
+	"ctl/sandbox/image"
+	"ctl/sandbox/launch"
 	"ctl/sandbox/service"
 )
 
@@ -31,7 +32,7 @@ func (r *run) holds(c *service.Condition, user string) bool {
 	}
 	switch kind {
 	case "Architecture":
-		return architecture(c.Value)
+		return c.Value == "native" || c.Value == image.Architecture()
 	case "Virtualization":
 		return r.virtualization(c.Value)
 	case "Host":
@@ -122,23 +123,6 @@ func pathHolds(kind, p string) bool {
 		return err == nil && st.Mode().IsRegular() && st.Mode()&0o111 != 0
 	}
 	return false
-}
-
-func architecture(v string) bool {
-	name := ""
-	switch runtime.GOARCH {
-	case "amd64":
-		name = "x86-64"
-	case "386":
-		name = "x86"
-	case "ppc64le":
-		name = "ppc64-le"
-	case "loong64":
-		name = "loongarch64"
-	default:
-		name = runtime.GOARCH
-	}
-	return v == "native" || v == name
 }
 
 // virtualization knows containers by what their managers say; machines by what their firmware says.
@@ -289,13 +273,8 @@ func versions(a, b string) int {
 func security(v string) bool {
 	file := ""
 	switch v {
-	case "selinux":
-		file = "/sys/fs/selinux/enforce"
-	case "apparmor":
-		data, _ := os.ReadFile("/sys/module/apparmor/parameters/enabled")
-		return strings.HasPrefix(string(data), "Y")
-	case "smack":
-		file = "/sys/fs/smackfs"
+	case "selinux", "apparmor", "smack":
+		return launch.SecurityModule(v)
 	case "ima":
 		file = "/sys/kernel/security/ima"
 	case "tomoyo":

@@ -60,6 +60,9 @@ func (q *Request) extensions() error {
 		q.layers = append(q.layers, layer{image: m, covers: covers, why: "ExtensionImages="})
 	}
 	for _, d := range e.ExtensionDirectories {
+		if d.Path == "" {
+			continue
+		}
 		t, err := sub(host, d.Path)
 		if errors.Is(err, unix.ENOENT) && d.Optional {
 			continue
@@ -153,6 +156,9 @@ func (b *builder) overlay(m *Mount) error {
 		}
 	}
 	d, err := b.directory(m.Path)
+	if errors.Is(err, unix.EROFS) {
+		return nil // what is not there, and cannot be made, is not extended
+	}
 	if err == nil {
 		d.Close()
 		err = add(b.root)

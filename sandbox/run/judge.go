@@ -1,7 +1,6 @@
 package run
 
 import (
-	"os"
 	"slices"
 	"strings"
 
@@ -18,7 +17,7 @@ func (c *Call) judge(u *service.Unit, e *service.Exec) error {
 		return c.notStarted(u.Name, "Operation refused, unit "+u.Name+
 			" may be requested by dependency only (it is configured to refuse manual start/stop).", exitFailure)
 	}
-	if c.Opt.show {
+	if c.Opt.show && !c.Opt.strict {
 		return nil
 	}
 	var unsafe []string
@@ -46,13 +45,6 @@ func (c *Call) needless(setting string, e *service.Exec) bool {
 		return e.PrivateDevices
 	case "IPAddressAllow", "IPAddressDeny", "SocketBindAllow", "SocketBindDeny", "RestrictNetworkInterfaces", "IPIngressFilterPath", "IPEgressFilterPath":
 		return e.PrivateNetwork || noInternet(e.AddressFamilies)
-	case "SELinuxContext": // without their security module systemd passes over labels, too
-		return !present("/sys/fs/selinux/enforce")
-	case "AppArmorProfile":
-		enabled, _ := os.ReadFile("/sys/module/apparmor/parameters/enabled")
-		return !strings.HasPrefix(string(enabled), "Y")
-	case "SmackProcessLabel":
-		return !present("/sys/fs/smackfs/load2")
 	}
 	return false
 }
@@ -74,11 +66,6 @@ func (c *Call) cgroups() *cgroup.Home {
 		c.home, c.looked = cgroup.Find(), true
 	}
 	return c.home
-}
-
-func present(path string) bool {
-	_, err := os.Stat(path)
-	return err == nil
 }
 
 // noInternet tells whether there can be no sockets of the Internet's families.

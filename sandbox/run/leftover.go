@@ -8,11 +8,13 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"ctl/internal/sys"
 	"ctl/internal/term"
 	"ctl/internal/tree"
 	"ctl/sandbox/cgroup"
 	"ctl/sandbox/launch"
 	"ctl/sandbox/lifecycle"
+	"ctl/sandbox/mount"
 )
 
 // runtimePrefix is how the directories of calls begin.
@@ -118,11 +120,26 @@ func (c *Call) removeLeft(dir string) {
 			if err != nil {
 				continue
 			}
+			if l.Mounted {
+				unmount(t, l.Path)
+			}
 			_ = t.RemoveAll(l.Path)
 			t.Close()
 		}
 	}
 	if err := os.RemoveAll(dir); err == nil && !c.Opt.quiet {
 		c.say(term.Notice, "Removed "+dir+", which a call that was killed has left.")
+	}
+}
+
+// unmount unmounts what is mounted at a path, if that is a mount.
+func unmount(t *tree.Tree, p string) {
+	fd, err := t.Handle(p, unix.O_PATH|unix.O_NOFOLLOW)
+	if err != nil {
+		return
+	}
+	defer unix.Close(fd)
+	if _, top, err := mount.Is(fd); err == nil && top {
+		_ = unix.Unmount(sys.FDPath(fd), unix.MNT_DETACH)
 	}
 }

@@ -23,8 +23,11 @@ type Exec struct {
 	RootEphemeral    bool
 	RootOptions      [][2]string // RootImageOptions=: partition, mount options
 	RootPolicy       string      // RootImagePolicy=, "" for the default
-	MountPolicy      string      // MountImagePolicy=
-	ExtensionPolicy  string      // ExtensionImagePolicy=
+	RootHash         Blob
+	RootSignature    Blob   // RootHashSignature=
+	RootVerity       string // the file with the hashes of RootImage=
+	MountPolicy      string // MountImagePolicy=
+	ExtensionPolicy  string // ExtensionImagePolicy=
 	MountAPIVFS      *bool
 	BindLogSockets   *bool
 
@@ -158,6 +161,12 @@ type Image struct {
 	Source, Target string // extensions have no target
 	Options        [][2]string
 	Optional       bool
+}
+
+// A Blob is what a setting says itself, or in a file, which is read when it is needed.
+type Blob struct {
+	Data []byte
+	Path string
 }
 
 // A Temporary is one of TemporaryFileSystem=.

@@ -465,25 +465,41 @@ func (l *line) limit(number int) {
 	}
 }
 
+// blobPath reads the path of a file that a setting is in. It tells whether the value is none.
+func (l *line) blobPath(b *Blob) bool {
+	if l.value != "" && !strings.HasPrefix(l.value, "/") {
+		return false
+	}
+	l.path(&b.Path, true)
+	b.Data = nil
+	return true
+}
+
 func (l *line) rootHash() {
-	if l.value == "" || strings.HasPrefix(l.value, "/") {
+	e := &l.exec.RootHash
+	if l.blobPath(e) {
 		return
 	}
 	if b, err := hex.DecodeString(strings.Join(strings.Fields(l.value), "")); err != nil {
 		l.warn("Failed to decode RootHash=, ignoring: " + l.value)
 	} else if len(b) < 16 {
 		l.warn("RootHash= is too short, ignoring: " + l.value)
+	} else {
+		*e = Blob{Data: b}
 	}
 }
 
 func (l *line) rootHashSignature() {
-	if l.value == "" || strings.HasPrefix(l.value, "/") {
+	e := &l.exec.RootSignature
+	if l.blobPath(e) {
 		return
 	}
 	data, ok := strings.CutPrefix(l.value, "base64:")
 	if !ok {
 		l.warn("Failed to decode RootHashSignature=, not a path but doesn't start with 'base64:', ignoring: " + l.value)
-	} else if _, err := decode64(data); err != nil {
+	} else if b, err := decode64(data); err != nil {
 		l.warn("Failed to decode RootHashSignature=, ignoring: " + l.value)
+	} else {
+		*e = Blob{Data: b}
 	}
 }
