@@ -242,6 +242,7 @@ func (u *socketUnit) openSocket(k *listener, kind int) (int, error) {
 		return -1, err
 	}
 	u.setOptions(fd, family)
+	attach(u.s.ListenAttributes, func(name string, value []byte) error { return unix.Fsetxattr(fd, name, value, 0) })
 	if kind == unix.SOCK_DGRAM {
 		return fd, nil
 	}
@@ -307,7 +308,15 @@ func (u *socketUnit) bind(fd int, sa unix.Sockaddr, family int, path string, k *
 	if u.s.RemoveOnStop {
 		k.made = append(k.made, path)
 	}
+	attach(u.s.EntryAttributes, func(name string, value []byte) error { return unix.Setxattr(path, name, value, 0) })
 	return u.own(path)
+}
+
+// attach sets extended attributes, which sockets have since Linux 7.0. What cannot be set is done without, as the manager does.
+func attach(l [][2]string, set func(name string, value []byte) error) {
+	for _, a := range l {
+		_ = set(a[0], []byte(a[1]))
+	}
 }
 
 // setOptions sets what can be set of the rest. What cannot is done without, as the manager does.

@@ -360,6 +360,7 @@ func (u *socketUnit) acceptOne(f *os.File) {
 		}
 		return
 	}
+	attach(u.s.AcceptAttributes, func(name string, value []byte) error { return unix.Fsetxattr(fd, name, value, 0) })
 	c := &connection{file: os.NewFile(uintptr(fd), "connection")}
 	limit := u.s.MaxConnections
 	if limit == 0 {

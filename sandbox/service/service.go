@@ -247,6 +247,9 @@ type Socket struct {
 	MaxConnections                         uint
 	Timeout                                time.Duration // TimeoutSec=, of its commands
 	Options                                [][2]string   // the rest, as written
+	EntryAttributes                        [][2]string   // XAttrEntryPoint=, of the file of a socket
+	ListenAttributes                       [][2]string   // XAttrListen=, of the socket
+	AcceptAttributes                       [][2]string   // XAttrAccept=, of its connections
 	StartPre, StartPost, StopPre, StopPost []Command
 }
 

@@ -78,9 +78,9 @@ var socketSettings = [...]setting{
 	{"PollLimitBurst", (*line).optionUnsigned, Note},
 	{"DeferTrigger", (*line).deferTrigger, Note},
 	{"DeferTriggerMaxSec", (*line).optionSeconds, Note},
-	{"XAttrEntryPoint", (*line).attribute, Lacking},
-	{"XAttrListen", (*line).attribute, Lacking},
-	{"XAttrAccept", (*line).attribute, Lacking},
+	{"XAttrEntryPoint", func(l *line) { l.attribute(&l.socket.EntryAttributes) }, Note},
+	{"XAttrListen", func(l *line) { l.attribute(&l.socket.ListenAttributes) }, Note},
+	{"XAttrAccept", func(l *line) { l.attribute(&l.socket.AcceptAttributes) }, Note},
 	{"SmackLabel", (*line).textUnused, Lacking},
 	{"SmackLabelIPIn", (*line).textUnused, Lacking},
 	{"SmackLabelIPOut", (*line).textUnused, Lacking},
@@ -383,13 +383,29 @@ func (l *line) deferTrigger() {
 	l.option()
 }
 
-func (l *line) attribute() {
+func (l *line) attribute(p *[][2]string) {
 	if l.value == "" {
+		*p = nil
 		return
 	}
-	if name, _, ok := strings.Cut(l.value, "="); !ok || name == "" {
+	name, value, ok := strings.Cut(l.value, "=")
+	if !ok {
 		l.warn("Failed to parse extended attribute expression, ignoring: " + l.value)
+		return
 	}
+	a := [2]string{name, value}
+	for i, s := range a {
+		var err error
+		if a[i], err = l.specified(s); err != nil {
+			l.warn("Failed to expand specifiers in extended attribute expression, ignoring: " + s)
+			return
+		}
+	}
+	if !strings.HasPrefix(a[0], "user.") {
+		l.warn("Extended attribute name does not begin with 'user.', ignoring: " + a[0])
+		return
+	}
+	*p = append(*p, a)
 }
 
 // finishSocket fills in what follows from other settings, and checks that they go together.
