@@ -26,7 +26,8 @@ all=$(for i in $(seq 0 $LAST); do echo c$i; done)
 systemctl start $all 2>/dev/null
 systemctl show -P ExecMainStatus $all | { for i in $(seq 0 $LAST); do [ $i = 0 ] || read blank; read s; echo "exit $s" >>/run/out$i; done; }
 look
-for i in $(seq 0 $LAST); do /ctl/ctl run c$i.service 2>/run/err; echo "exit $?" >>/run/out$i; sed 's/^/err: /' /run/err >>/run/out$i; done
+systemctl stop c.socket 2>/dev/null
+for i in $(seq 0 $LAST); do /ctl/ctl run --with-dependencies c$i.service 2>/run/err; echo "exit $?" >>/run/out$i; sed 's/^/err: /' /run/err >>/run/out$i; done
 look
 END
 cat >/run/systemd/system/look.service <<END
@@ -165,6 +166,22 @@ ExecStart=/bin/sh -c "while read id parent device root at how rest; do case $$at
 			"RootDirectory=/mnt/t;ExtensionImages=/mnt/fit.raw;ExtensionImagePolicy=root=verity",
 			"RootDirectory=/mnt/t;ExtensionImages=/mnt/fitting.raw;ExtensionImagePolicy=root=verity",
 		})
+}
+
+// TestSocketAttributes: sockets and their files have extended attributes, since Linux 7.0.
+func TestSocketAttributes(t *testing.T) {
+	services(t, `mkdir -p /run/systemd/system; cat >/run/systemd/system/c.socket <<END
+[Socket]
+ListenStream=/run/c.sock
+Service=c0.service
+XAttrEntryPoint=user.varlink=entrypoint
+XAttrEntryPoint=user.of=%n
+XAttrListen=user.varlink=listen
+XAttrListen=
+XAttrListen=user.a=b=c
+XAttrAccept=user.varlink=server
+END`, `ExecStart=/bin/sh -c "getfattr -d --absolute-names /run/c.sock; getfattr -d --absolute-names /proc/self/fd/3"`,
+		[]string{"[Unit];Requires=c.socket;After=c.socket;[Service]"})
 }
 
 // TestServiceNoVerity: the kernel has no dm-verity.
