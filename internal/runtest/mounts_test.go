@@ -100,6 +100,8 @@ var dynamicUser = regexp.MustCompile(`6[1-5][0-9]{3}:6[1-5][0-9]{3}`)
 
 var ephemeralTree = regexp.MustCompile(`/ephemeral-trees/\S+`)
 
+var leftInTree = regexp.MustCompile(`(?m)^left /srv/root/.*\n?`)
+
 var notifySocket = regexp.MustCompile(`/ctl/run-[0-9]+/notify-[0-9]+`)
 
 var extensionLayers = regexp.MustCompile(`(systemd-extensions ro,lowerdir=)(\S*?)(,|$)`)
@@ -293,7 +295,11 @@ func compareMounts(t *testing.T, m *oracle.Machine, units []string) {
 	got := start(t, m, `/ctl/ctl run /run/systemd/system/%s.service 2>>/srv/err`, len(units))
 	bad := 0
 	for i, u := range units {
-		if d := cmp.Diff(strings.Split(normal(want[i], host), "\n"), strings.Split(normal(got[i], host), "\n")); d != "" {
+		w, g := normal(want[i], host), normal(got[i], host)
+		if strings.Contains(u, "ExtensionDirectories=") && strings.Contains(w, "exit 226") {
+			w, g = leftInTree.ReplaceAllString(w, ""), leftInTree.ReplaceAllString(g, "") // systemd makes something before it finds out (deviation 114)
+		}
+		if d := cmp.Diff(strings.Split(w, "\n"), strings.Split(g, "\n")); d != "" {
 			bad++
 			t.Errorf("%s\n- systemd, + ctl\n%s", u, trim(d))
 		}

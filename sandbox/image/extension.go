@@ -16,15 +16,14 @@ import (
 // ErrNoExtension is a tree that extends nothing, or another system.
 var ErrNoExtension = errors.New("it does not say that it extends this system, os-release(5)")
 
-// extensionKinds are the kinds of extensions: where they say what they extend, the directories that they extend, and the level of the
-// system that they need.
-var extensionKinds = [...]struct {
-	dir, level string
-	extends    []string
-}{{"/usr/lib/extension-release.d", "SYSEXT_LEVEL", []string{"/opt", "/usr"}}, {"/etc/extension-release.d", "CONFEXT_LEVEL", []string{"/etc"}}}
+// extensionKinds are the kinds of extensions: where they say what they extend, and the level of the system that they need.
+var extensionKinds = [...]struct{ dir, level string }{{"/usr/lib/extension-release.d", "SYSEXT_LEVEL"}, {"/etc/extension-release.d", "CONFEXT_LEVEL"}}
 
-// Extension lists the directories of a tree that extend those of a system, whose os-release is given. The tree has to say that it fits, in
-// a file with its name, or what of that is before "_" and a version, systemd-sysext(8); relaxed, in any file of the kind.
+// Extended are the directories that extensions can extend; those of services all of them, of whatever kind they are.
+var Extended = [...]string{"/etc", "/opt", "/usr"}
+
+// Extension lists the directories of a tree that extend those of a system, whose os-release is given and says which it is. The tree has to say
+// that it fits, in a file with its name, or what of that is before "_" and a version, systemd-sysext(8); relaxed, in any file of the kind.
 func Extension(t *tree.Tree, name string, system func(variable string) string, relaxed bool) (dirs []string, err error) {
 	found := false
 	for _, k := range extensionKinds {
@@ -36,18 +35,18 @@ func Extension(t *tree.Tree, name string, system func(variable string) string, r
 			return nil, err
 		}
 		own := func(variable string) string { return unit.EnvFile(data, variable) }
-		if !fits(own, system, k.level) {
+		if system("ID") == "" || !fits(own, system, k.level) {
 			return nil, ErrNoExtension
 		}
 		found = true
-		for _, d := range k.extends {
-			if st, err := t.Stat(d); err == nil && st.Kind == tree.Directory {
-				dirs = append(dirs, d)
-			}
-		}
 	}
 	if !found {
 		return nil, ErrNoExtension
+	}
+	for _, d := range Extended {
+		if st, err := t.Stat(d); err == nil && st.Kind == tree.Directory {
+			dirs = append(dirs, d)
+		}
 	}
 	return dirs, nil
 }

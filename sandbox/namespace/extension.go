@@ -102,7 +102,7 @@ func extends(t *tree.Tree, name string, system *tree.Tree, relaxed bool) ([]stri
 
 // overlays adds a mount for each directory that is extended.
 func (q *Request) overlays(l *list) {
-	for _, dir := range [...]string{"/etc", "/opt", "/usr"} {
+	for _, dir := range image.Extended {
 		m := Mount{Path: dir, Kind: Overlay, ReadOnly: true}
 		why := ""
 		for i, x := range q.layers {
