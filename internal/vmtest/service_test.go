@@ -197,7 +197,7 @@ func TestServiceNoVerity(t *testing.T) {
 // TestLabels: the kernel has AppArmor, in which no profile is loaded.
 func TestLabels(t *testing.T) {
 	services(t, "mount -t securityfs s /sys/kernel/security; cat /sys/module/apparmor/parameters/enabled >/run/enabled; mkdir -p /srv/t; cp -a /var/lib/machines/t/. /srv/t",
-		`ExecStart=/bin/sh -c "read x </proc/self/attr/apparmor/current; echo $$x; read x </run/enabled; echo $$x; id -u"`,
+		`ExecStart=/bin/sh -c "read x </proc/self/attr/apparmor/current; echo $$x; read x </run/enabled; echo $$x; while read x y z; do [ $$x != Uid: ] || echo $$y; done </proc/self/status"`,
 		[]string{
 			"AppArmorProfile=unconfined",
 			"AppArmorProfile=nosuch",
