@@ -12,6 +12,7 @@ import (
 	"ctl/internal/sys"
 	"ctl/sandbox"
 	"ctl/sandbox/container"
+	"ctl/sandbox/lifecycle"
 	"ctl/sandbox/run"
 )
 
@@ -24,6 +25,8 @@ func main() {
 	switch {
 	case name == container.StubName && os.Getpid() == 1:
 		os.Exit(container.Stub())
+	case name == lifecycle.GuardianName:
+		os.Exit(run.Bereaved(os.Args))
 	case name == "systemd-nspawn":
 		os.Exit(sandbox.Main(os.Args))
 	case name == "ctl" && len(os.Args) > 1 && os.Args[1] == "run":

@@ -6,8 +6,6 @@ import (
 	"errors"
 	"os"
 	"os/exec"
-	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -144,30 +142,4 @@ func children(pid int) []int {
 		}
 	}
 	return l
-}
-
-// TestKilled kills ctl, beside which others are, and looks what its guardian and the next call leave of it.
-func TestKilled(t *testing.T) {
-	cmd := entry(t, "killed", "", `PrivateTmp=yes
-RuntimeDirectory=killed
-SetCredential=secret:x
-ExecStart=/bin/sh -c 'sleep 1000 & echo up; exec sleep 1000'`)
-	script := `: >/tmp/up; ctl run -q killed.service >/tmp/up 2>&1 & P=$!
-until grep -q up /tmp/up; do sleep 0.02; done
-kill -KILL $P; { wait $P; } 2>/dev/null
-for i in $(seq 100); do grep -l "^sleep\|guardian" /proc/[0-9]*/comm >/dev/null 2>&1 || break; sleep 0.02; done
-grep -H . /proc/[0-9]*/comm | grep "sleep\|guardian"
-printf '[Service]\nExecStart=/bin/true\n' >/run/next.service
-ctl run /run/next.service
-ls -d /run/ctl/* /run/killed /run/credentials/* /tmp/systemd-private* /var/tmp/systemd-private* 2>/dev/null || :
-`
-	at := slices.Index(cmd.Args, "--")
-	cmd.Args = append(cmd.Args[:at:at], "--as-pid2", "--", "/bin/sh", "-c", script)
-	out, err := cmd.CombinedOutput()
-	if said := regexp.MustCompile(`run-[0-9]+`).ReplaceAllString(string(out), "run-N"); err != nil || said != `Removed /run/ctl/run-N, which a call that was killed has left.
-Started next.service.
-next.service: Deactivated successfully.
-` {
-		t.Errorf("%v: %s", err, out)
-	}
 }

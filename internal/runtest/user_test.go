@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"ctl/internal/oracle"
 )
 
 // userSettings are those that a user's manager and ctl, as a user, start a service with.
@@ -29,7 +31,7 @@ done`
 func TestUser(t *testing.T) {
 	m := machine(t)
 	putProbe(t, m)
-	m.Shell(t, "id u1 2>/dev/null || useradd -m -u 1000 -s /bin/sh u1; systemctl start user@1000.service; install -d -o u1 -g u1 /home/u1/.config /home/u1/.config/systemd /home/u1/.config/systemd/user")
+	makeUser(t, m)
 	for i, s := range userSettings {
 		put(t, m, "/home/u1/.config/systemd/user/u-"+strconv.Itoa(i)+".service", "[Service]\nType=oneshot\nStandardOutput=truncate:/tmp/u\nStandardError=null\n"+
 			"ExecStart=/usr/bin/probe process limits signals fds environment namespaces try spare\n"+strings.ReplaceAll(s, ";", "\n")+"\n")
@@ -49,6 +51,12 @@ func TestUser(t *testing.T) {
 			t.Errorf("%s: systemd -, ctl +:\n%s", s, d)
 		}
 	}
+}
+
+// makeUser makes a user with a manager.
+func makeUser(t *testing.T, m *oracle.Machine) {
+	t.Helper()
+	m.Shell(t, "id u1 2>/dev/null || useradd -m -u 1000 -s /bin/sh u1; systemctl start user@1000.service; install -d -o u1 -g u1 /home/u1/.config /home/u1/.config/systemd /home/u1/.config/systemd/user")
 }
 
 // userSeen is launchSeen without what a shell adds to the environment.

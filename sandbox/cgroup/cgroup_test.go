@@ -131,7 +131,7 @@ func group(t *testing.T) *Group {
 	if !Decides() {
 		t.Skip("no programs of BPF here")
 	}
-	g := h.New(strings.ReplaceAll(t.Name(), "/", "-"))
+	g := h.New(strings.ReplaceAll(t.Name(), "/", "-"), func(string) {})
 	if g == nil {
 		t.Skip("no cgroup can be made")
 	}

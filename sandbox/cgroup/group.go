@@ -22,6 +22,29 @@ type Home struct {
 	path string
 	leaf string // where we are while it has controllers for its children, "" for in it
 	own  []string
+	note func(text string) // see Note
+}
+
+// Note has f called with what Restore, in another process, makes undone of what Close would have; before it is done.
+func (h *Home) Note(f func(text string)) {
+	if h != nil {
+		h.note = f
+	}
+}
+
+// Restore is Close for a process that was killed.
+func Restore(note string) {
+	l := strings.Split(strings.TrimSuffix(note, "\n"), "\n")
+	if len(l) < 2 {
+		return
+	}
+	(&Home{path: l[0], leaf: l[1], own: l[2:]}).Close()
+}
+
+func (h *Home) noted() {
+	if h.note != nil {
+		h.note(strings.Join(append([]string{h.path, h.leaf}, h.own...), "\n") + "\n")
+	}
 }
 
 // Root is where the unified hierarchy is mounted, "" for nowhere.
@@ -117,19 +140,22 @@ func (h *Home) Give(controllers []string) error {
 		}
 		// Before: the kernel would give on pids and cpu, and then take no processes in the groups below, which are threaded.
 		if h.leaf == "" && !h.topmost() {
-			leaf := h.path + "/run-" + strconv.Itoa(os.Getpid())
-			if err := os.Mkdir(leaf, 0o755); err != nil {
+			h.leaf = h.path + "/run-" + strconv.Itoa(os.Getpid())
+			h.noted()
+			if err := os.Mkdir(h.leaf, 0o755); err != nil {
+				h.leaf = ""
 				return err
 			}
-			h.leaf = leaf
-			if err := move(h.path, leaf); err != nil {
+			if err := move(h.path, h.leaf); err != nil {
 				return err
 			}
-		}
-		if err := write(h.path, "cgroup.subtree_control", "+"+c); err != nil {
-			return err
 		}
 		h.own = append(h.own, c)
+		h.noted()
+		if err := write(h.path, "cgroup.subtree_control", "+"+c); err != nil {
+			h.own = h.own[:len(h.own)-1]
+			return err
+		}
 	}
 	return nil
 }
@@ -155,12 +181,13 @@ type Group struct {
 	Killed bool
 }
 
-// New makes a group, nil where that cannot be done.
-func (h *Home) New(name string) *Group {
+// New makes a group, nil where that cannot be done. Its path is told to leaves before there is one.
+func (h *Home) New(name string, leaves func(path string)) *Group {
 	if h == nil {
 		return nil
 	}
 	g := &Group{Path: filepath.Join(h.path, "run-"+strconv.Itoa(os.Getpid())+"-"+name)}
+	leaves(g.Path)
 	if err := os.Mkdir(g.Path, 0o755); err != nil {
 		return nil
 	}

@@ -54,6 +54,7 @@ func (r *Room) credentials() error {
 	if err := os.MkdirAll(top, 0o755); err != nil {
 		return at(credentials, err)
 	}
+	_ = os.Chmod(dir, 0o700) // of a call that was killed
 	_ = os.RemoveAll(dir)
 	memory := -1
 	if !r.h.User {

@@ -1,6 +1,7 @@
 package launch
 
 import (
+	"encoding/hex"
 	"errors"
 	"io/fs"
 	"os"
@@ -11,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"ctl/internal/sys"
 	"ctl/sandbox/service"
 )
 
@@ -246,11 +248,13 @@ func (r *Room) temporary() error {
 		if dir == "" || r.shares.tmp[i] != "" {
 			continue
 		}
-		outer, err := os.MkdirTemp(dir, prefix)
-		if err != nil {
+		var suffix [8]byte
+		sys.Random(suffix[:])
+		outer := dir + "/" + prefix + hex.EncodeToString(suffix[:])
+		r.leaves(outer)
+		if err := os.Mkdir(outer, 0o700); err != nil {
 			return at(namespaces, err)
 		}
-		r.leaves(outer)
 		if err := os.Mkdir(outer+"/tmp", 0o777); err != nil {
 			return at(namespaces, err)
 		}

@@ -153,6 +153,7 @@ func (a *activity) begin() {
 		return
 	}
 	a.invocation = newInvocation()
+	a.r.guardian.expect(a.invocation, a.s.KillMode)
 	var err error
 	if a.broken, err = a.openRoom(); err != nil {
 		a.say(term.Warning, "Failed to prepare: "+err.Error())

@@ -12,6 +12,11 @@ import (
 func (r *run) cgroups() *cgroup.Home {
 	if !r.looked {
 		r.home, r.looked = cgroup.Find(), true
+		r.home.Note(func(text string) {
+			if r.c.Runtime != "" {
+				_ = os.WriteFile(r.c.Runtime+"/"+Home, []byte(text), 0o600)
+			}
+		})
 	}
 	return r.home
 }
@@ -25,10 +30,9 @@ func (a *activity) openGroup() error {
 		return nil
 	}
 	home := a.r.cgroups()
-	if a.group = home.New(a.s.Name); a.group == nil {
+	if a.group = home.New(a.s.Name, a.r.leaves); a.group == nil {
 		return nil
 	}
-	a.r.leaves(a.group.Path)
 	var here cgroup.Limits
 	for _, l := range limits {
 		if c := cgroup.Controller(l[0]); c != "" && home.Has(c) {
@@ -85,10 +89,13 @@ func (a *activity) outOfMemory() bool {
 	return a.oomKills > before
 }
 
-// Groups is the name of the file in Config.Runtime that lists the cgroups that were made.
-const Groups = "cgroups"
+// Groups is the name of the file in Config.Runtime that lists the cgroups that were made, Home of the one that has what cgroup.Restore takes.
+const (
+	Groups = "cgroups"
+	Home   = "cgroup"
+)
 
-// leaves lists a cgroup.
+// leaves lists a cgroup that is about to be made.
 func (r *run) leaves(path string) {
 	if r.c.Runtime == "" {
 		return

@@ -15,8 +15,9 @@ import (
 
 // A relative is a process with those that matter for whose it is.
 type relative struct {
-	pid, parent, session int
-	zombie               bool
+	pid, parent, group, session int
+	started                     uint64 // in ticks since the machine was
+	zombie, stopped             bool
 }
 
 // descendants are those of a process, without one of its children. Other processes, of which a machine may have thousands, are looked at only
@@ -94,12 +95,15 @@ func lookAt(pid int) (relative, bool) {
 		return relative{}, false
 	}
 	f := bytes.Fields(data[bytes.LastIndexByte(data, ')')+1:])
-	if len(f) < 4 {
+	if len(f) < 20 {
 		return relative{}, false
 	}
-	parent, _ := strconv.Atoi(string(f[1]))
-	session, _ := strconv.Atoi(string(f[3]))
-	return relative{pid, parent, session, f[0][0] == 'Z' || f[0][0] == 'X'}, true
+	r := relative{pid: pid, zombie: f[0][0] == 'Z' || f[0][0] == 'X', stopped: f[0][0] == 'T'}
+	r.parent, _ = strconv.Atoi(string(f[1]))
+	r.group, _ = strconv.Atoi(string(f[2]))
+	r.session, _ = strconv.Atoi(string(f[3]))
+	r.started, _ = strconv.ParseUint(string(f[19]), 10, 64)
+	return r, true
 }
 
 // commandName is what the manager calls a process in messages.

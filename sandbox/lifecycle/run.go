@@ -46,7 +46,7 @@ func Run(c *Config, set *Set) (Outcome, error) {
 		return Outcome{}, err
 	}
 	defer l.close()
-	r := &run{c: c, loop: l, pid: os.Getpid(), owners: make(map[int]*activity), guardian: guard()}
+	r := &run{c: c, loop: l, pid: os.Getpid(), owners: make(map[int]*activity), guardian: guard(c.Runtime)}
 	defer r.guardian.dismiss()
 	if err := r.join(set); err != nil {
 		return Outcome{}, err

@@ -114,6 +114,9 @@ func (c *Call) removeLeft(dir string) {
 			(&cgroup.Group{Path: strings.TrimSpace(path)}).Clear()
 		}
 	}
+	if text, err := os.ReadFile(filepath.Join(dir, lifecycle.Home)); err == nil {
+		cgroup.Restore(string(text))
+	}
 	if text, err := os.ReadFile(filepath.Join(dir, launch.Left)); err == nil {
 		for _, l := range launch.Leftovers(string(text)) {
 			t, err := tree.Open(l.Tree)
@@ -122,6 +125,10 @@ func (c *Call) removeLeft(dir string) {
 			}
 			if l.Mounted {
 				unmount(t, l.Path)
+			}
+			if d, err := t.OpenDir(l.Path); err == nil { // of credentials, whose owner may not write there
+				_ = unix.Fchmod(d.Fd(), 0o700)
+				d.Close()
 			}
 			_ = t.RemoveAll(l.Path)
 			t.Close()
@@ -142,4 +149,16 @@ func unmount(t *tree.Tree, p string) {
 	if _, top, err := mount.Is(fd); err == nil && top {
 		_ = unix.Unmount(sys.FDPath(fd), unix.MNT_DETACH)
 	}
+}
+
+// Bereaved is what becomes of the guardian of a call that was killed: it kills the services, and removes what is left.
+func Bereaved(argv []string) int {
+	c := &Call{Opt: settings{quiet: true}}
+	if len(argv) != 2 {
+		return exitFailure
+	}
+	if dir := lifecycle.Bereaved(argv[1]); dir != "" {
+		c.removeLeft(dir)
+	}
+	return 0
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 
@@ -73,6 +74,7 @@ const (
 
 // Main is `ctl run` called with argv; it returns the exit status.
 func Main(argv []string) int {
+	runtime.LockOSThread() // the first one, as long as nothing has been waited for: its children come in order, which the guardian of package lifecycle needs
 	c := &Call{Name: argv[0], env: term.Env{Getenv: os.Getenv, LookUp: os.LookupEnv}}
 	c.log = term.Log{Err: os.Stderr, Out: os.Stdout, Env: c.env, Name: c.Name}
 	c.log.Open()

@@ -35,14 +35,14 @@ func (c *Call) userNamespace(s *set) (bool, error) {
 	cmd.Env = append(os.Environ(), inUsers+"=1")
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{
-		Cloneflags: unix.CLONE_NEWUSER, Pdeathsig: syscall.SIGTERM,
+		Cloneflags: unix.CLONE_NEWUSER, Pdeathsig: syscall.SIGKILL,
 		UidMappings: []syscall.SysProcIDMap{{ContainerID: uid, HostID: uid, Size: 1}},
 		GidMappings: []syscall.SysProcIDMap{{ContainerID: gid, HostID: gid, Size: 1}},
 	}
 	for i := range container.LastCapability() + 1 { // which execve(2) would take from anybody but root
 		cmd.SysProcAttr.AmbientCaps = append(cmd.SysProcAttr.AmbientCaps, uintptr(i))
 	}
-	runtime.LockOSThread() // whose death the signal tells of
+	runtime.LockOSThread() // whose death is its death; the rest is its guardian's
 	signals := make(chan os.Signal, 16)
 	signal.Notify(signals, unix.SIGTERM, unix.SIGINT, unix.SIGHUP, unix.SIGQUIT, unix.SIGUSR1, unix.SIGUSR2)
 	if err := cmd.Start(); err != nil {
