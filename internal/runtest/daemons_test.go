@@ -55,7 +55,9 @@ said() { test $(grep -c "$2" /tmp/messages) -ge $1; }
 begin() { : >/tmp/messages; /ctl/ctl run ARGS UNIT >>/tmp/messages 2>&1 & P=$!; until_ said 1 '^Started UNIT' || echo "it did not start"; serves "after the start"; }
 crash() { for p in $(cat /proc/$P/task/*/children); do grep -q guardian /proc/$p/comm || kill -KILL $p; done; }
 ends() { wait $P; S=$?; test $S = $1 || echo "exit $S"; }
-left() { ps -eo pid,ppid,comm --no-headers | awk '$3 !~ /^(ps|awk|perl|bash|.sd-stubinit.)$/'; find /run/ctl -mindepth 1; }
+leaves() { ps -eo pid,ppid,comm --no-headers | awk '$3 !~ /^(ps|awk|perl|bash|.sd-stubinit.)$/'; find /run/ctl -mindepth 1; }
+# With KillMode=process the session of the last request ends by itself.
+left() { for i in $(seq 100); do test -z "$(leaves)" && return; sleep 0.05; done; leaves; }
 mkdir -p /run/lock # which booting makes
 PREPARE
 begin

@@ -133,7 +133,7 @@ func normal(said string, host map[string]string) string {
 		line = processes.ReplaceAllString(line, "/N/")
 		line = unitNumber.ReplaceAllString(line, "PRIVATE")
 		f := strings.Fields(line)
-		if f[0] != "mount" || len(f) < 7 {
+		if f[0] != "mount" || !slices.Contains(f, "-") {
 			rest = append(rest, strings.TrimRight(line, "\n"))
 			continue
 		}
@@ -224,10 +224,11 @@ func randomMounts(r *rand.Rand) string {
 		}
 		return p
 	}
-	// What systemd mounts on the way is in /run/systemd (deviation 105), and the directories of PrivateTmp= are in /tmp; these are no sources.
+	// What systemd mounts on the way is in /run/systemd (deviation 105), and the directories of PrivateTmp= are in /tmp; /proc is another at each moment.
+	// These are no sources.
 	source := func() string {
 		for {
-			if p := where(); p != "/" && !strings.HasPrefix(p, "/run") && !strings.HasSuffix(p, "/tmp") && p != "/srv/root/" {
+			if p := where(); p != "/" && p != "/proc" && !strings.HasPrefix(p, "/run") && !strings.HasSuffix(p, "/tmp") && p != "/srv/root/" {
 				return p
 			}
 		}

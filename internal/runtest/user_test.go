@@ -13,7 +13,7 @@ import (
 var userSettings = []string{"", "PrivateUsers=yes", "ProtectSystem=strict", "PrivateTmp=yes", "PrivateTmp=disconnected", "ReadOnlyPaths=/home", "PrivateNetwork=yes", "PrivateDevices=yes",
 	"ProtectHome=tmpfs", "ProtectHome=yes", "ProtectKernelTunables=yes", "ProtectKernelModules=yes", "ProtectKernelLogs=yes", "NoNewPrivileges=yes", "SystemCallFilter=@system-service;SystemCallErrorNumber=EPERM",
 	"RestrictNamespaces=yes", "MemoryDenyWriteExecute=yes", "ProtectHostname=yes", "PrivateIPC=yes", "TemporaryFileSystem=/opt", "BindPaths=/usr:/opt", "InaccessiblePaths=/etc", "PrivateMounts=yes",
-	"CapabilityBoundingSet=CAP_KILL", "AmbientCapabilities=CAP_KILL", "LimitNOFILE=100", "Nice=5", "User=u1", "User=daemon", "Group=daemon", "SupplementaryGroups=daemon",
+	"CapabilityBoundingSet=CAP_KILL", "AmbientCapabilities=CAP_KILL", "LimitNOFILE=100", "Nice=5", "Nice=-5", "User=u1", "User=daemon", "Group=daemon", "SupplementaryGroups=daemon",
 	"StateDirectory=foo", "RuntimeDirectory=foo", "CacheDirectory=foo", "LogsDirectory=foo", "ConfigurationDirectory=foo", "WorkingDirectory=~", "WorkingDirectory=/usr", "SetCredential=a:b",
 	"PrivatePIDs=yes", "ProtectControlGroups=yes", "RootDirectory=/", "UMask=0077", "OOMScoreAdjust=300", "CPUSchedulingPolicy=batch", "Environment=A=%h %t %S %C %L %E", "ProtectClock=yes",
 	"LockPersonality=yes", "KeyringMode=private", "ExecStart=;ExecStart=+/usr/bin/probe process;UMask=0", "ProtectSystem=strict;NoNewPrivileges=yes;SystemCallFilter=~@mount:EPERM;PrivateDevices=yes;ReadWritePaths=%h"}

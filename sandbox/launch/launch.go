@@ -38,6 +38,7 @@ type Host struct {
 type Options struct {
 	Invocation string      // INVOCATION_ID, made up if ""
 	Stdio      [3]*os.File // ours, which the journal and "inherit" stand for; nil for our own
+	Terminal   bool        // Stdio[0], where it is "inherit", becomes the controlling terminal
 	Join       *Room       // whose temporary directories, network and IPC namespace are shared, JoinsNamespaceOf=
 	Warn       func(text string)
 	Degraded   bool // what protects and cannot be had is done without, and told by Warn

@@ -31,7 +31,7 @@ func (b *child) schedule() {
 		b.do(setScheduler, unix.SYS_SCHED_SETATTR, 0, program.Address(&b.Program, &a), 0)
 	}
 	if s.Nice != nil {
-		b.do(nice, unix.SYS_SETPRIORITY, unix.PRIO_PROCESS, 0, *s.Nice)
+		b.do(nice, unix.SYS_SETPRIORITY, unix.PRIO_PROCESS, 0, b.nicest(*s.Nice))
 	}
 	if set := b.affinity(); set != nil {
 		b.do(cpuAffinity, unix.SYS_SCHED_SETAFFINITY, 0, unsafe.Sizeof(*set), program.Address(&b.Program, set))
@@ -190,4 +190,18 @@ func (b *child) limits() {
 		r.Cur = min(r.Cur, r.Max)
 		b.do(limits, unix.SYS_PRLIMIT64, 0, i, program.Address(&b.Program, &r), nil)
 	}
+}
+
+// nicest is the niceness that is nearest to a wanted one of those that can be had: as RLIMIT_NICE allows, without CAP_SYS_NICE, or what we have.
+func (b *child) nicest(want int) int {
+	raw, err := unix.Getpriority(unix.PRIO_PROCESS, 0) // as the system call has it: 20 less the niceness
+	have := 20 - raw
+	if err != nil || want >= have || b.own&(1<<unix.CAP_SYS_NICE) != 0 {
+		return want
+	}
+	var l unix.Rlimit
+	if unix.Getrlimit(unix.RLIMIT_NICE, &l) != nil {
+		return want
+	}
+	return min(max(want, 20-int(min(l.Cur, 40))), have)
 }

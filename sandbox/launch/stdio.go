@@ -65,7 +65,7 @@ func (c *command) standard() error {
 	case "", "null":
 		t.fd[0], err = c.null(unix.O_RDONLY)
 	case "inherit":
-		t.fd[0] = int(c.o.Stdio[0].Fd())
+		t.fd[0], t.control = int(c.o.Stdio[0].Fd()), c.o.Terminal
 	case "data":
 		t.fd[0], err = t.data(c.s.StdinData)
 	case "file", "append", "truncate":

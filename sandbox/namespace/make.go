@@ -205,6 +205,7 @@ func (b *builder) onItself(m *Mount) error {
 func (b *builder) bind(m *Mount) error {
 	from, err := b.source(m)
 	if errors.Is(err, unix.ENOENT) && m.Optional {
+		m.left = true // whatever is there
 		return nil
 	}
 	if err != nil {

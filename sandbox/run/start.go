@@ -2,6 +2,7 @@ package run
 
 import (
 	"errors"
+	"os"
 	"slices"
 
 	"ctl/internal/term"
@@ -27,15 +28,24 @@ func (c *Call) start(s *set) (err error) {
 	defer func() { err = errors.Join(err, l.end()) }()
 	host.Runtime = l.dir
 	rooms := make(map[string]*launch.Room) // the last of each unit
+	var t *terminal                        // of --shell
+	if c.Opt.shell {
+		t = openTerminal()
+		defer t.close()
+	}
 	config := &lifecycle.Config{
 		Tree:    c.Opt.root,
 		User:    host.User,
 		Runtime: host.Runtime,
 		Signals: c.signals,
 		Open: func(v *service.Service, invocation string) (lifecycle.Room, error) {
-			r, err := launch.Open(host, &v.Exec, &v.Unit, launch.Options{Invocation: invocation, Join: s.joins(v, rooms), Degraded: c.Opt.degraded, Warn: func(text string) {
-				c.say(term.Warning, v.Name+": "+text)
-			}})
+			o := launch.Options{Invocation: invocation, Join: s.joins(v, rooms), Degraded: c.Opt.degraded, Warn: func(text string) {
+				c.say(term.Warning, v.Name+": "+text+t.end())
+			}}
+			if t != nil {
+				o.Stdio, o.Terminal = [3]*os.File{t.slave, t.slave, t.slave}, true
+			}
+			r, err := launch.Open(host, &v.Exec, &v.Unit, o)
 			if err != nil {
 				return nil, err
 			}
@@ -50,8 +60,8 @@ func (c *Call) start(s *set) (err error) {
 			return service.Load(c.index, name, c.loading())
 		},
 		Say: func(m lifecycle.Message) {
-			if !c.Opt.quiet || m.Level <= term.Warning {
-				c.say(m.Level, m.Text)
+			if !c.Opt.quiet && t == nil || m.Level <= term.Warning {
+				c.say(m.Level, m.Text+t.end())
 			}
 		},
 	}
