@@ -39,6 +39,7 @@ cross:
 
 install: all
 	install -D -m 0755 bin/ctl $(DESTDIR)/usr/bin/ctl
+	$(GO) run ./internal/pages $(DESTDIR)/usr/share
 
 clean:
 	rm -rf bin

@@ -108,10 +108,14 @@ func (s *Settings) check(operands []string) error {
 }
 
 func setHelp(c *Call, _ string) error {
-	c.page(c.table.Help(cli.Page{Synopsis: c.called() + " [OPTION…] COMMAND …",
-		Abstract: "Query or send control commands to the system manager.", Manual: "systemctl(1)"},
+	c.page(c.table.Help(Page(c.called()),
 		c.env.Look(c.Stdout, c.Stderr, c.pager() != nil)))
 	return Exit(0)
+}
+
+// Page is what the help says besides what is in the tables, for a program called by that name.
+func Page(name string) cli.Page {
+	return cli.Page{Synopsis: name + " [OPTION…] COMMAND …", Abstract: "Query or send control commands to the system manager.", Manual: "systemctl(1)"}
 }
 
 func setVersion(c *Call, _ string) error {

@@ -17,10 +17,13 @@ import (
 func accept(*Call, string) error { return nil }
 
 func setHelp(c *Call, _ string) error {
-	c.table.ShowHelp(cli.Page{Synopsis: c.Name + " [OPTION…] [PATH] [ARGUMENTS…]",
-		Abstract: "Spawn a command or OS in a lightweight container.", Manual: "systemd-nspawn(1)"},
-		c.env, !c.Opt.noPager, c.say)
+	c.table.ShowHelp(Page(c.Name), c.env, !c.Opt.noPager, c.say)
 	return Exit(0)
+}
+
+// Page is what the help says besides what is in the table, for a program called by that name.
+func Page(name string) cli.Page {
+	return cli.Page{Synopsis: name + " [OPTION…] [PATH] [ARGUMENTS…]", Abstract: "Spawn a command or OS in a lightweight container.", Manual: "systemd-nspawn(1)"}
 }
 
 func setVersion(c *Call, _ string) error {

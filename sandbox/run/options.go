@@ -27,10 +27,14 @@ var Options = [...]cli.Option[Call]{
 }
 
 func setHelp(c *Call, _ string) error {
-	c.table.ShowHelp(cli.Page{Synopsis: c.Name + " [OPTION…] UNIT…",
-		Abstract: "Run services in the foreground, each in the sandbox that its unit file describes, without systemd.", Manual: "systemd.exec(5)"},
-		c.env, !c.Opt.noPager, c.say)
+	c.table.ShowHelp(Page(c.Name), c.env, !c.Opt.noPager, c.say)
 	return exit(0)
+}
+
+// Page is what the help says besides what is in the table, for a program called by that name.
+func Page(name string) cli.Page {
+	return cli.Page{Synopsis: name + " [OPTION…] UNIT…",
+		Abstract: "Run services in the foreground, each in the sandbox that its unit file describes, without systemd.", Manual: "systemd.exec(5)"}
 }
 
 func setVersion(c *Call, _ string) error {
