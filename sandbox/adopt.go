@@ -38,6 +38,9 @@ var adoptions = [...]adoption{
 	{givenUsers, "Ignoring PrivateUsers= and PrivateUsersChown= settings, file %p is not trusted.", func(to, from *Settings) {
 		to.users, to.usersBase, to.usersRange = from.users, from.usersBase, from.usersRange
 		to.ownership, to.ownershipGiven = from.ownership, from.ownershipGiven
+		if to.users == usersUnset && to.ownershipGiven { // whereas the option alone asks for users
+			to.users = usersNo
+		}
 		to.delegate = from.delegate
 	}},
 	{givenBindUser, "Ignoring bind user setting, file %p is not trusted.", func(to, from *Settings) { to.bindUsers = from.bindUsers }},

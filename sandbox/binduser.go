@@ -102,7 +102,7 @@ func (c *Call) bindUsers(d *container.Container, dir string) error {
 	groups, shadow := readDatabase(host, "/etc/group"), readDatabase(host, "/etc/shadow")
 	var users, insideGroups database
 	if o.volatile != container.VolatileYes { // it has none of the tree's files then
-		t, err := tree.Open(dir)
+		t, err := c.openRoot(dir)
 		if err != nil {
 			return err
 		}
@@ -114,7 +114,7 @@ func (c *Call) bindUsers(d *container.Container, dir string) error {
 		if slices.Contains(o.bindUsers[:i], name) {
 			continue
 		}
-		u, err := lookUpUser(host, name)
+		u, err := lookUpUser(filesOf(host), name)
 		if err != nil || u.Name != name {
 			return cli.Usage("Failed to resolve user '" + name + "': Unknown user")
 		}

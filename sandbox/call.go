@@ -25,6 +25,7 @@ type Call struct {
 
 	deaf        bool       // nobody hears what we notify
 	temporary   []string   // directories to be removed at the end
+	uppers      []string   // directories made for the changes of overlays, which stay
 	warned      bool       // of system calls that there are not
 	sockets     []*os.File // that we were given for the container
 	schemeSaid  bool       // how names of devices are shortened

@@ -42,7 +42,7 @@ const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bi
 // describe makes of what was asked for the description of a container whose tree is at dir.
 func (c *Call) describe(dir string) (*container.Container, error) {
 	o := &c.Opt
-	t, err := tree.Open(dir)
+	t, err := c.openRoot(dir)
 	if err != nil {
 		return nil, err
 	}
@@ -51,7 +51,7 @@ func (c *Call) describe(dir string) (*container.Container, error) {
 		Tree: dir, ReadOnly: o.readOnly, Volatile: o.volatile, PivotRoot: o.pivotRoot,
 		Mounts: slices.Clone(o.mounts), ResolvConf: o.resolvConf, Timezone: o.timezone,
 		Nodes: o.devices, Namespace: container.Namespaces{PID: !c.shared("PID"), IPC: !c.shared("IPC"), UTS: !c.shared("UTS"), Cgroup: c.ownCgroups(),
-			Network: o.privateNetwork && o.networkPath == "", Queues: o.namespaces != nil},
+			Network: o.privateNetwork && o.networkPath == "", NetworkView: o.privateNetwork, Queues: o.namespaces != nil},
 	}
 	if d.Creds, err = c.secrets(); err != nil {
 		return nil, err
@@ -59,14 +59,19 @@ func (c *Call) describe(dir string) (*container.Container, error) {
 	if o.forwardJournal != "" {
 		d.Mounts = append(d.Mounts, container.Custom{Kind: container.Bind, Source: c.forwardSocket(), Target: forwardTarget, ReadOnly: true})
 	}
+	for i, m := range d.Mounts {
+		if simplified(m.Target) != path.Clean(m.Target) {
+			if d.Mounts[i].Target, err = t.Resolve(m.Target, true); err != nil {
+				return nil, fmt.Errorf("Failed to resolve %s: %w", m.Target, errno(err))
+			}
+		}
+		if m.Kind == container.Bind && m.Options != "" {
+			return nil, cli.Usage("Invalid bind mount option: " + m.Options)
+		}
+	}
 	if !o.dryRun {
 		if err := c.temporaries(d.Mounts); err != nil {
 			return nil, err
-		}
-	}
-	for _, m := range d.Mounts {
-		if m.Kind == container.Bind && m.Options != "" {
-			return nil, cli.Usage("Invalid bind mount option: " + m.Options)
 		}
 	}
 	slices.SortStableFunc(d.Mounts, func(a, b container.Custom) int { return strings.Compare(a.Target, b.Target) })
@@ -102,9 +107,10 @@ func (c *Call) describe(dir string) (*container.Container, error) {
 	if o.uid != noID {
 		d.User = &container.User{UID: o.uid, GID: o.gid, Groups: o.groups}
 	} else if o.user != "" && o.user != "root" && o.user != "0" {
-		if d.User, err = lookUpUser(t, o.user); err != nil {
+		if d.User, err = lookUpUser(c.view(t, d.Mounts), o.user); err != nil {
 			return nil, err
 		}
+		d.User.Name = o.user // which may be a number
 	}
 	if err := c.limits(d); err != nil {
 		return nil, err
@@ -155,24 +161,29 @@ func (c *Call) machineID(t *tree.Tree) (string, error) {
 	return c.Opt.uuid, nil
 }
 
-// limits decides what the payload may do and use.
-func (c *Call) limits(d *container.Container) error {
-	o, l := &c.Opt, &d.Limit
+// capabilitiesKept are those of a container, which may have user IDs of its own.
+func (c *Call) capabilitiesKept(users bool) uint64 {
+	o := &c.Opt
 	keep := uint64(defaultCapabilities)
 	if o.hardened {
 		keep &^= hardenedDrops
 	}
 	keep |= o.retain
-	own := o.privateNetwork
-	if own && !o.hardened {
+	if o.privateNetwork && !o.hardened {
 		keep |= 1 << unix.CAP_NET_ADMIN
 	}
-	if d.Users != nil && !own {
+	if users && !o.privateNetwork {
 		keep &^= 1 << unix.CAP_NET_BIND_SERVICE
 	}
-	keep &^= o.drop
-	if missing := o.ambient &^ keep; missing != 0 {
-		return cli.Usage("AmbientCapability= setting is not fully covered by Capability= setting.")
+	return keep &^ o.drop
+}
+
+// limits decides what the payload may do and use.
+func (c *Call) limits(d *container.Container) error {
+	o, l := &c.Opt, &d.Limit
+	keep := c.capabilitiesKept(d.Users != nil)
+	if o.ambient&^keep != 0 {
+		return errAmbient
 	}
 	l.Capabilities, l.Ambient, l.NoNewPrivileges, l.Hardened = keep, o.ambient, o.noNewPrivileges || o.hardened, o.hardened
 	if o.capabilities != nil {
@@ -266,7 +277,7 @@ func (c *Call) process(d *container.Container, t *tree.Tree) {
 		}
 	} else if o.user != "" { // root by name or number
 		name = o.user
-		if u, err := lookUpUser(t, name); err == nil && u.Shell != "" {
+		if u, err := lookUpUser(c.view(t, d.Mounts), name); err == nil && u.Shell != "" {
 			shell = u.Shell
 		}
 	}
@@ -373,44 +384,4 @@ func (c *Call) terminal() string {
 		return t
 	}
 	return "dumb"
-}
-
-// lookUpUser finds a user of the tree by name or number.
-func lookUpUser(t *tree.Tree, name string) (*container.User, error) {
-	unknown := cli.Usage("Failed to resolve user " + name + ".")
-	passwd, _, err := t.ReadFile("/etc/passwd", 16<<20)
-	if err != nil {
-		return nil, unknown
-	}
-	var u *container.User
-	for line := range strings.SplitSeq(string(passwd), "\n") {
-		f := strings.Split(line, ":")
-		if len(f) < 7 || f[0] != name && f[2] != name {
-			continue
-		}
-		uid, e1 := strconv.ParseUint(f[2], 10, 32)
-		gid, e2 := strconv.ParseUint(f[3], 10, 32)
-		if e1 != nil || e2 != nil || !path.IsAbs(f[5]) {
-			continue
-		}
-		u = &container.User{UID: uint32(uid), GID: uint32(gid), Name: f[0], Home: path.Clean(f[5]), Shell: f[6]}
-		break
-	}
-	if u == nil {
-		return nil, unknown
-	}
-	groups, _, err := t.ReadFile("/etc/group", 16<<20)
-	if err != nil || u.Name != name { // who is called by a number is in no further groups
-		return u, nil
-	}
-	for line := range strings.SplitSeq(string(groups), "\n") {
-		f := strings.Split(line, ":")
-		if len(f) < 4 || !slices.Contains(strings.Split(f[3], ","), u.Name) {
-			continue
-		}
-		if gid, err := strconv.ParseUint(f[2], 10, 32); err == nil && uint32(gid) != u.GID && !slices.Contains(u.Groups, uint32(gid)) {
-			u.Groups = append(u.Groups, uint32(gid))
-		}
-	}
-	return u, nil
 }

@@ -67,8 +67,6 @@ func (c *Call) prepareImage(ctx context.Context) (*prepared, error) {
 		mode = lock.Shared
 	}
 	switch {
-	case o.ephemeral && !o.machineGiven:
-		o.machine = cleanName(o.machine + "-" + randomSuffix())
 	case o.ephemeral:
 	case o.dryRun:
 		p.files, err = lock.Busy(real, mode, os.Getenv)

@@ -57,7 +57,7 @@ var fileKeys = [...]fileKey{
 	{"Exec.Capability", "capability", readCapabilities, noCap},
 	{"Exec.AmbientCapability", "ambient-capability", readCapabilities, noCap},
 	{"Exec.DropCapability", "drop-capability", readCapabilities, noCap},
-	{"Exec.KillSignal", "kill-signal", nil, notParsed},
+	{"Exec.KillSignal", "kill-signal", readSignal, notParsed},
 	{"Exec.Personality", "personality", readUnlessEmpty, "Failed to parse %k=%v, ignoring."},
 	{"Exec.MachineID", "", readMachineID, notParsed},
 	{"Exec.WorkingDirectory", "", readDirectory, itself},
@@ -91,7 +91,7 @@ var fileKeys = [...]fileKey{
 	{"Files.BindUserShell", "bind-user-shell", nil, "Failed to parse %k= value, ignoring: %v"},
 	{"Network.Private", "", readPrivate, notParsed},
 	{"Network.NamespacePath", "network-namespace-path", readAbsolute, itself},
-	{"Network.Interface", "network-interface", nil, endsReading},
+	{"Network.Interface", "network-interface", readUnlessEmpty, endsReading},
 	{"Network.MACVLAN", "network-macvlan", readUnlessEmpty, endsReading},
 	{"Network.IPVLAN", "network-ipvlan", readUnlessEmpty, endsReading},
 	{"Network.VirtualEthernet", "", readVirtualEthernet, notParsed},
@@ -412,8 +412,18 @@ func absoluteOnly(key, value string) error {
 	return nil
 }
 
+func readSignal(f *settingsFile, key, value string) error {
+	if signalNumber(value) == noSignal {
+		return unix.ERANGE
+	}
+	return readOption(f, key, value)
+}
+
 func readAbsolute(f *settingsFile, key, value string) error {
-	if err := absoluteOnly(key, value); err != nil || value == "" {
+	if value == "" {
+		return nil
+	}
+	if err := absoluteOnly(key, value); err != nil {
 		return err
 	}
 	return readOption(f, key, value)
@@ -434,16 +444,21 @@ func readDirectory(f *settingsFile, key, value string) error {
 
 func readUsers(f *settingsFile, key, value string) error {
 	before := f.call.Opt.given
-	err := readOption(f, key, value)
+	meant := value
+	if b, ok := unit.Boolean(value); ok { // "0" and "1" too, which are numbers of users in the option
+		meant = map[bool]string{false: "no", true: "yes"}[b]
+	}
+	err := readOption(f, key, meant)
 	if err == nil {
 		return nil
 	}
 	f.call.Opt.given = before
+	var count errCount
 	switch {
 	case errors.Is(err, errRange):
 		return cli.Usage("UID/GID shift and range combination invalid, ignoring: " + value)
-	case strings.Contains(value, ":"):
-		return cli.Usage("UID/GID range invalid, ignoring: " + value)
+	case errors.As(err, &count):
+		return cli.Usage("UID/GID range invalid, ignoring: " + count.count)
 	}
 	return cli.Usage("UID/GID shift invalid, ignoring: " + value)
 }

@@ -39,7 +39,7 @@ func (c *Call) linkJournal(d *container.Container, dir string) error {
 		return nil
 	}
 	own := path.Join(journalDir, id)
-	j := journal{dir: dir, owner: treeOwner(d)}
+	j := journal{dir: path.Join(dir, o.pivotRoot[0]), owner: treeOwner(d)}
 	if d.ReadOnly {
 		if o.linkJournalTry {
 			return nil
@@ -47,7 +47,7 @@ func (c *Call) linkJournal(d *container.Container, dir string) error {
 		return fmt.Errorf("Failed to create %s: %w", journalDir, unix.EROFS)
 	}
 	if d.Volatile == container.VolatileNo {
-		if j.tree, err = tree.Open(dir); err != nil {
+		if j.tree, err = c.openRoot(dir); err != nil {
 			return err
 		}
 		defer j.tree.Close()

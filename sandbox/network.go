@@ -274,7 +274,7 @@ func (n *network) closeLinks() {
 	}
 	n.leaveZone()
 	n.veth, n.bridge, n.extra = 0, 0, nil
-	if len(n.devices)+len(n.below) > 0 {
+	if n.inside != nil && len(n.devices)+len(n.below) > 0 {
 		if err := n.takeBack(); err != nil {
 			n.c.say(term.Warning, err.Error())
 		}

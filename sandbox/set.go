@@ -263,10 +263,10 @@ func setTimezone(c *Call, v string) error {
 }
 
 func setLinkJournal(c *Call, v string) error {
-	c.Opt.given |= givenLinkJournal
 	if !c.Opt.journalMode(v) {
 		return cli.Usage("Failed to parse link journal mode " + v)
 	}
+	c.Opt.given |= givenLinkJournal
 	return nil
 }
 

@@ -225,13 +225,13 @@ func personalityOf(v string) *uint {
 	return &p
 }
 
-// signalNumber parses a signal's name, with SIG or without, or its number; 0 is none.
+// signalNumber parses a signal's name, with SIG or without, or its number; 0 is none, and noSignal a number that is no signal's.
 func signalNumber(v string) int {
-	if n, err := strconv.Atoi(v); err == nil {
+	if n, err := strconv.ParseInt(v, 10, 32); err == nil {
 		if n > 0 && n <= 64 {
-			return n
+			return int(n)
 		}
-		return 0
+		return noSignal
 	}
 	name := strings.TrimPrefix(v, "SIG")
 	for _, base := range []struct {
@@ -244,14 +244,19 @@ func signalNumber(v string) int {
 				return base.n
 			}
 			n, err := strconv.Atoi(rest[1:])
-			if err != nil || rest[0] != "+-"[(1-base.sign)/2] || n > 30 {
+			if err != nil || rest[0] != "+-"[(1-base.sign)/2] {
 				return 0
+			}
+			if n > 30 {
+				return noSignal
 			}
 			return base.n + base.sign*n
 		}
 	}
 	return int(unix.SignalNum("SIG" + name))
 }
+
+const noSignal = -1
 
 // signalNames are the names of all signals in the order of their numbers.
 func signalNames() []string {

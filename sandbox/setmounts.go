@@ -34,6 +34,14 @@ func (c *Call) addMount(m container.Custom) error {
 	return nil
 }
 
+// simplified is a path without what means nothing. What ".." means only the tree tells, where links may be on the way.
+func simplified(p string) string {
+	if strings.Contains(p+"/", "/../") {
+		return p
+	}
+	return path.Clean(p)
+}
+
 // source is a path of the host or, with "+" before it, of the tree.
 func source(p string) (string, bool, error) {
 	p, inTree := strings.CutPrefix(p, "+")
@@ -44,7 +52,7 @@ func source(p string) (string, bool, error) {
 		if !path.IsAbs(p) {
 			return "", true, unix.EINVAL
 		}
-		return path.Clean(p), true, nil
+		return simplified(p), true, nil
 	}
 	p, err := absolute(p)
 	return p, false, err
@@ -71,7 +79,7 @@ func bindMount(v string, readOnly bool) (container.Custom, error) {
 	if len(l) > 2 {
 		bindOptions(&m, strings.Join(l[2:], ":"))
 	}
-	m.Target = path.Clean(m.Target)
+	m.Target = simplified(m.Target)
 	return m, nil
 }
 
@@ -113,14 +121,14 @@ func setTmpfs(c *Call, v string) error {
 	if options == "" {
 		options = "mode=0755"
 	}
-	return c.addMount(container.Custom{Kind: container.Tmpfs, Target: path.Clean(target), Options: options})
+	return c.addMount(container.Custom{Kind: container.Tmpfs, Target: simplified(target), Options: options})
 }
 
 func setInaccessible(c *Call, v string) error {
 	if !path.IsAbs(v) {
 		return cli.Usage("Failed to parse --inaccessible= argument " + v + ": " + strerror(unix.EINVAL))
 	}
-	return c.addMount(container.Custom{Kind: container.Inaccessible, Target: path.Clean(v)})
+	return c.addMount(container.Custom{Kind: container.Inaccessible, Target: simplified(v)})
 }
 
 func setOverlay(c *Call, v string) error         { return c.overlay(v, false) }
@@ -161,7 +169,7 @@ func overlayMount(v string, readOnly bool) (container.Custom, error) {
 	if !path.IsAbs(m.Target) {
 		return m, unix.EINVAL
 	}
-	m.Target = path.Clean(m.Target)
+	m.Target = simplified(m.Target)
 	for i, p := range l {
 		from, in, err := source(p)
 		if err != nil {
@@ -259,6 +267,11 @@ func readCredential(from string) ([]byte, error) {
 func (c *Call) temporaries(l []container.Custom) error {
 	for i := range l {
 		m := &l[i]
+		if m.Kind == container.Overlay {
+			if err := c.makeUpper(m); err != nil {
+				return err
+			}
+		}
 		switch {
 		case m.Source != "" && (m.Kind != container.Overlay || m.ReadOnly || m.Work != ""):
 			continue
@@ -277,6 +290,27 @@ func (c *Call) temporaries(l []container.Custom) error {
 			}
 		}
 	}
+	return nil
+}
+
+// makeUpper makes the uppermost directory of an overlay, if it is not there; one of the tree is made when the tree is mounted.
+func (c *Call) makeUpper(m *container.Custom) error {
+	upper := m.Upper()
+	if upper == "" || upper[0] == '+' {
+		return nil
+	}
+	if _, err := os.Stat(upper); !errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	for _, p := range m.Lower {
+		if _, err := os.Stat(p); err != nil && p != upper && p[0] != '+' {
+			return nil // it will not come to that
+		}
+	}
+	if err := os.MkdirAll(upper, 0o755); err != nil {
+		return fmt.Errorf("Failed to create %s: %w", upper, errno(err))
+	}
+	c.uppers = append(c.uppers, upper)
 	return nil
 }
 

@@ -14,10 +14,32 @@ func setPrivateUsers(c *Call, v string) error {
 	return c.Opt.privateUsers(v)
 }
 
+// userID parses the number of a user as it is written everywhere, in decimal digits.
+func userID(s string) (uint64, error) {
+	if s == "" || strings.Trim(s, "0123456789") != "" || len(s) > 1 && s[0] == '0' {
+		return 0, unix.EINVAL
+	}
+	n, err := unit.Unsigned(s, 32)
+	if err == nil && (n == 0xFFFF || n >= noID) { // stand for nobody
+		err = unix.ENXIO
+	}
+	return n, err
+}
+
 // noID is the first number that no user and no group can have.
 const noID = 0xFFFFFFFE
 
 const errRange = cli.Usage("UID range cannot be empty or go beyond 4294967295.")
+
+// errCount tells that so many users cannot be.
+type errCount struct {
+	count string
+	err   error
+}
+
+func (e errCount) Error() string {
+	return "Failed to parse UID range \"" + e.count + "\": " + strerror(e.err)
+}
 
 func (o *Settings) privateUsers(v string) error {
 	b, isBool := unit.Boolean(v)
@@ -37,20 +59,14 @@ func (o *Settings) privateUsers(v string) error {
 		o.users, o.usersBase, o.usersRange = usersIdentity, 0, 0x10000
 	default:
 		base, count, has := strings.Cut(v, ":")
-		n, err := unit.Unsigned(base, 32)
-		if strings.HasPrefix(base, "-") {
-			err = unix.EINVAL
-		}
-		if err == nil && n >= noID {
-			err = unix.ENXIO
-		}
+		n, err := userID(base)
 		if err != nil {
-			return cli.Usage("Failed to parse UID \"" + base + "\": " + strerror(err))
+			return cli.Usage("Failed to parse UID \"" + v + "\": " + strerror(err))
 		}
 		r := uint64(0x10000)
 		if has {
 			if r, err = unit.Unsigned(count, 32); err != nil {
-				return cli.Usage("Failed to parse UID range \"" + count + "\": " + strerror(err))
+				return errCount{count, err}
 			}
 		}
 		if r == 0 || n+r > noID {

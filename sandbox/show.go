@@ -87,7 +87,9 @@ func planLabel(name string) string {
 // or a working directory that the tree does not have.
 func (c *Call) foresee(d *container.Container) error {
 	err := d.Sources(func(p string) error {
-		if _, err := os.Stat(p); err != nil {
+		_, err := os.Stat(p)
+		isUpper := func(m container.Custom) bool { return m.Kind == container.Overlay && m.Upper() == p }
+		if err != nil && !slices.ContainsFunc(d.Mounts, isUpper) { // which is made
 			return fmt.Errorf("Failed to clone %s: %w", p, errno(err))
 		}
 		return nil

@@ -68,6 +68,9 @@ func (c *Call) spawn() error {
 	if o.cleanup {
 		return c.cleanUp()
 	}
+	if o.given&givenEphemeral != 0 && !o.machineGiven { // whatever the file says
+		o.machine = cleanName(o.machine + "-" + randomSuffix())
+	}
 	c.noteFamilies()
 	c.decideConsole()
 	if err := c.verify(); err != nil {
@@ -182,9 +185,6 @@ func (c *Call) prepare() (_ *prepared, err error) {
 			}
 			p.dir = p.copy.Path
 		}
-		if !o.machineGiven {
-			o.machine = cleanName(o.machine + "-" + randomSuffix())
-		}
 		if err := c.looksLikeSystem(p.dir); err != nil {
 			return fail(err)
 		}
@@ -242,7 +242,7 @@ func (c *Call) looksLikeSystem(dir string) error {
 		if image.HoldsSystem(t, root) {
 			return nil
 		}
-		return cli.Usage("Directory " + dir + " doesn't look like an OS root directory (os-release file is missing). Refusing.")
+		return cli.Usage("Directory " + dir + root + " doesn't look like an OS root directory (os-release file is missing). Refusing.")
 	}
 	if st, err := t.Stat(root + "/usr"); err != nil || st.Kind != tree.Directory {
 		return cli.Usage("Directory " + dir + " doesn't look like it has an OS tree (/usr/ directory is missing). Refusing.")

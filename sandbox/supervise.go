@@ -53,6 +53,9 @@ func (c *Call) runOnce(p *prepared, restarted bool) (again bool, err error) {
 		return false, err
 	}
 	defer network.close()
+	if o.keepUnit && o.register == no && (o.slice != "" || len(o.properties) > 0) {
+		c.say(term.Notice, noEffect)
+	}
 	managers, err := c.register(d)
 	if err != nil {
 		return false, err
@@ -142,7 +145,7 @@ func (c *Call) checkCapabilities(d *container.Container) error {
 	case d.Users != nil || all&^container.Capabilities() == 0:
 	case o.capabilities != nil:
 		return cli.Usage("Cannot set capabilities that are not in the current bounding set.")
-	case !o.quiet && o.retain != allOfThem:
+	case !o.quiet:
 		c.say(term.Warning, "Some capabilities will not be set because they are not in the current bounding set.")
 	}
 	return nil

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/signal"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -65,9 +66,9 @@ func (c *Call) userNamespace(d *container.Container, p *prepared) error {
 			p.base = base
 		}
 		u.Base = p.base
-		if !o.quiet {
-			c.say(term.Info, fmt.Sprintf("Selected user namespace base %d and range %d.", u.Base, u.Range))
-		}
+	}
+	if !o.quiet {
+		c.say(term.Info, fmt.Sprintf("Selected user namespace base %d and range %d.", u.Base, u.Range))
 	}
 	how := o.ownership
 	if how == ownedAuto {
@@ -95,7 +96,7 @@ func (c *Call) userNamespace(d *container.Container, p *prepared) error {
 		u.Owner = container.OwnedAsIs
 	}
 	d.Users = u
-	for _, dir := range c.temporary { // what is empty is the container's
+	for _, dir := range slices.Concat(c.temporary, c.uppers) { // what is empty is the container's
 		for _, p := range []string{dir, dir + "/src", dir + "/work"} {
 			if err := os.Lchown(p, int(u.Base), int(u.Base)); err != nil && !errors.Is(err, os.ErrNotExist) {
 				return fmt.Errorf("Failed to adjust ownership of %s: %w", p, errno(err))

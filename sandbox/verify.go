@@ -53,6 +53,8 @@ func (c *Call) noteFamilies() {
 
 const noEffect = "Machine and scope registration turned off, --slice= and --property= settings will have no effect."
 
+var errAmbient = cli.Usage("AmbientCapability= setting is not fully covered by Capability= setting.")
+
 // verify refuses what does not go together, and decides what follows from what was asked for.
 func (c *Call) verify() error {
 	o := &c.Opt
@@ -87,10 +89,8 @@ func (c *Call) verify() error {
 		return cli.Usage("--ephemeral and --template= may not be combined.")
 	case o.ephemeral && !o.linkJournalTry && (o.linkJournal == "host" || o.linkJournal == "guest"):
 		return cli.Usage("--ephemeral and --link-journal={host,guest} may not be combined.")
-	case namespaced && o.ownership == ownedByChown && o.readOnly:
+	case o.ownership == ownedByChown && (o.readOnly || o.volatile != container.VolatileNo):
 		return cli.Usage("--read-only and --private-users-ownership=chown may not be combined.")
-	case namespaced && o.ownership == ownedByChown && o.volatile != container.VolatileNo:
-		return cli.Usage("--volatile= and --private-users-ownership=chown may not be combined.")
 	case o.networkPath != "" && (o.veth || len(o.interfaces) > 0 || o.further()):
 		return cli.Usage("--network-namespace-path= cannot be combined with other network options.")
 	case o.bridge != "" && o.zone != "":
@@ -105,13 +105,12 @@ func (c *Call) verify() error {
 		return cli.Usage("Cannot use --bind-user-shell= without --bind-user=")
 	case len(o.bindUserGroups) > 0 && len(o.bindUsers) == 0:
 		return cli.Usage("Cannot use --bind-user-group= without --bind-user=")
+	case o.ambient != allOfThem && o.ambient&^c.capabilitiesKept(namespaced || o.hardened) != 0:
+		return errAmbient
 	case o.start == startBoot && o.ambient != 0:
 		return cli.Usage("AmbientCapability= setting is not useful for boot mode.")
 	case o.ambient == allOfThem:
 		return cli.Usage("AmbientCapability= does not support the value all.")
-	}
-	if o.keepUnit && o.register == no && (o.slice != "" || len(o.properties) > 0) {
-		c.say(term.Notice, noEffect)
 	}
 	if o.users == usersManaged {
 		return cli.Usage("Failed to connect to nsresourced: No such file or directory")

@@ -208,7 +208,7 @@ var volatile = [...]struct {
 	{regexp.MustCompile(`\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b`), "UUID"},
 	{regexp.MustCompile(`\b[0-9a-f]{32}\b`), "ID"},
 	{regexp.MustCompile(`nspawn-root-\w{6}`), "nspawn-root-RANDOM"},
-	{regexp.MustCompile(`nspawn-temp-\w{6}`), "nspawn-temp-RANDOM"},
+	{regexp.MustCompile(`nspawn-temp-\w+`), "nspawn-temp-RANDOM"},
 	{regexp.MustCompile(`\b(t|full|host|machine\.\w+)-?[0-9a-f]{16}\b`), "$1-RANDOM"},
 	{regexp.MustCompile(`(\.#[\w.]*?)[0-9a-f]{16,17}\b`), "${1}RANDOM"},
 	{regexp.MustCompile(`Parent died too early\n?`), ""}, // a child may have the time to say it
@@ -222,7 +222,7 @@ var volatile = [...]struct {
 	{regexp.MustCompile(`\x1b\[6n`), ""},              // what a shell asks its terminal, if it gets to it
 	// On a terminal it comes whenever the reference's child gets to it.
 	{regexp.MustCompile(`\x1b\[0;1;33m\x1b\[0;1;38:5:185mSome capabilities will not be set because they are not in the current bounding set\.\x1b\[0m\r?\n`), ""},
-	{regexp.MustCompile(`(Seccomp_filters: )[1-9]`), "${1}N"}, // deviation 52
+	{regexp.MustCompile(`(Seccomp_filters: )[1-9][0-9]*`), "${1}N"}, // deviation 52
 	// What the host could see, deviation 51.
 	{regexp.MustCompile(`(?m)^mounts (groups of several: .*|/run/host/incoming: .*|/proc/sys/(kernel/random/boot_id|net): on /proc root .*)\n`), ""},
 	{regexp.MustCompile(`(?m)^masks open /run/host/incoming/x to write: .*\n`), ""},
@@ -232,7 +232,7 @@ var volatile = [...]struct {
 	{regexp.MustCompile(`(dev /dev/char/\S+ 120777 )(65534:65534|0:0)`), "${1}"},                                                  // deviation 58
 	{regexp.MustCompile(`(run /run/host/(?:container-manager|container-uuid|inaccessible\S*): \d+ )(?:65534:65534|0:0)`), "${1}"}, // deviation 58
 	{regexp.MustCompile(`try user keyring: (OK|EPERM)`), "try user keyring"},                                                      // the caller's keys are not the container's
-	{regexp.MustCompile(`→ (/tmp/nspawn-root-RANDOM|/var/lib/machines/t)/var/log/journal`), "→ TREE/var/log/journal"},
+	{regexp.MustCompile(`→ (?:/tmp/nspawn-root-RANDOM|/var/lib/machines/(?:t/inner|t|new))/var/log/journal`), "→ TREE/var/log/journal"},
 	{regexp.MustCompile(`(?m)^etc /work: .*\n`), ""},                                       // the machine's
 	{regexp.MustCompile(`(?m)^(mounts /sys/fs/cgroup: on )\? (root / ro)`), "${1}/sys $2"}, // of mounts that are listed in the order in which they are made
 	// Messages about the tree name paths in it, deviation 53 (and temporary).

@@ -88,6 +88,7 @@ type Identity struct {
 type Namespaces struct {
 	PID, IPC, UTS, Cgroup, Network bool
 	NetworkPath                    *os.File // a network namespace to join
+	NetworkView                    bool     // /sys shows that one's devices and little else
 	Queues                         bool     // show the message queues though they are not its own
 	Loopback                       bool     // bring up the loopback interface of that
 }
@@ -149,6 +150,14 @@ type Custom struct {
 	May      bool // nothing is lost when there is no Target to be Inaccessible
 	Map      IDMap
 	Owner    uint32 // of MapUser
+}
+
+// Upper is the uppermost directory of an overlay, which is made if it is missing; "" for one that is made anyway. In the tree it begins with "+".
+func (m *Custom) Upper() string {
+	if m.ReadOnly && len(m.Lower) > 0 {
+		return m.Lower[len(m.Lower)-1]
+	}
+	return m.Source
 }
 
 // A DeviceNode is a device or fifo of a path in the container, with the type in its mode, that belongs to a user of the container.

@@ -241,9 +241,18 @@ func (b *builder) customOverlay(m *Custom) (int, error) {
 	if !m.ReadOnly {
 		names = append(names, "upperdir="+strings.TrimPrefix(m.Source, "+"), "workdir="+m.Work)
 	}
-	fail := func(err error) (int, error) { return -1, notMounted("overlay", m.Target, 0, names, err) }
+	flags := uint64(0)
+	if m.ReadOnly {
+		flags = readOnly
+	}
+	fail := func(err error) (int, error) { return -1, notMounted("overlay", m.Target, flags, names, err) }
 	if !m.ReadOnly && m.Work == "" {
 		return fail(unix.ENOENT) // of a directory of the tree for changes, which would have to be left in it
+	}
+	if upper, inTree := strings.CutPrefix(m.Upper(), "+"); inTree {
+		if d, err := b.root.MkdirAll(upper, 0o755); err == nil {
+			d.Close()
+		}
 	}
 	for i, l := range lower {
 		p, err := path(l)

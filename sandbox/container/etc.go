@@ -67,7 +67,7 @@ func (b *builder) resolvConf() error {
 	switch {
 	case mode == ResolvConfOff:
 	case mode == ResolvConfDelete:
-		return b.tell("Failed to remove /etc/resolv.conf", b.remove("/etc/resolv.conf"))
+		return b.tellRemoved("/etc/resolv.conf")
 	case mode >= ResolvConfBindHost:
 		from := resolvConfFiles[mode-ResolvConfBindHost]
 		if err := b.tellMount(from, "/etc/resolv.conf"); err != errNotMounted {
@@ -96,6 +96,16 @@ func (b *builder) tellMount(from, target string) error {
 
 // errNotMounted has been told of.
 var errNotMounted = errors.New("not mounted")
+
+// tellRemoved removes a file that is not to be there, which a read-only file system refuses whether it is there or not.
+func (b *builder) tellRemoved(target string) error {
+	err := b.remove(target)
+	if errors.Is(err, unix.EROFS) {
+		b.warn("Failed to remove %s, ignoring: %s", target, sys.Strerror(unix.EROFS))
+		return nil
+	}
+	return b.tell("Failed to remove "+target, err)
+}
 
 // tell warns of what could not be done, unless it is to be tried again (asOwner).
 func (b *builder) tell(what string, err error) error {
@@ -290,7 +300,7 @@ func (b *builder) timezone() error {
 	}
 	switch mode {
 	case TimezoneDelete:
-		return b.tell("Failed to remove "+target, b.remove(target))
+		return b.tellRemoved(target)
 	case TimezoneSymlink:
 		return b.tell("Failed to correct timezone of container", b.linkZone("../usr/share/zoneinfo/"+name))
 	case TimezoneBind:

@@ -232,7 +232,7 @@ func (p *payload) terminal() {
 // limits sets what the process may use.
 func (p *payload) limits(proc program.Register) {
 	l := &p.c.Limit
-	if l.OOMScoreAdjust != nil {
+	if l.OOMScoreAdjust != nil && p.c.Users == nil { // otherwise the supervisor has done it
 		p.WriteFile("Failed to adjust OOM score", proc, "self/oom_score_adj", strconv.Itoa(*l.OOMScoreAdjust), false)
 	}
 	if l.Affinity != nil {

@@ -101,7 +101,9 @@ func (c *Container) owned(options ...string) []string {
 func (c *Container) ownNetwork() bool { return c.Namespace.Network }
 
 // networkView tells whether /sys shows network devices and little else.
-func (c *Container) networkView() bool { return c.ownNetwork() || c.Writable == WriteNetwork }
+func (c *Container) networkView() bool {
+	return c.ownNetwork() || c.Namespace.NetworkView || c.Writable == WriteNetwork
+}
 
 // Steps lists what is done to make the root directory, in order, before the container's own namespaces are made. What
 // is done inside them is in Inside.

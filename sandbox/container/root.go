@@ -81,18 +81,26 @@ func (b *builder) openTree() (int, error) {
 			return fail("mount", err)
 		}
 	}
-	if c.Changes != "" {
-		fd, err = b.layered(fd, place)
-	} else {
+	switch {
+	case c.Changes != "": // a layer has changes of all of the tree
+		if fd, err = b.layered(fd, place); err == nil && c.PivotRoot[0] != "" {
+			fd, err = b.pivot(fd, place)
+		}
+	case c.PivotRoot[0] != "":
+		if err = mount.Attach(fd, place); err == nil {
+			fd, err = b.pivot(fd, place)
+		}
+		if err == nil && c.Volatile != VolatileNo {
+			fd, err = mount.Clone(fd, "", true)
+			if err == nil {
+				fd, err = b.volatile(fd, place)
+			}
+		}
+	default:
 		fd, err = b.volatile(fd, place)
 	}
 	if err != nil {
 		return -1, err
-	}
-	if c.PivotRoot[0] != "" {
-		if fd, err = b.pivot(fd, place); err != nil {
-			return -1, fmt.Errorf("make %s the root: %w", c.PivotRoot[0], bare(err))
-		}
 	}
 	if fd, err = b.otherRoot(fd, place); err != nil {
 		return -1, err
@@ -107,6 +115,14 @@ func (b *builder) openTree() (int, error) {
 
 // pivot makes a directory of the tree, open and mounted as fd at place, the root directory instead; the former one may go to a directory of it.
 func (b *builder) pivot(fd, place int) (int, error) {
+	root, err := b.pivoted(fd, place)
+	if err != nil {
+		return -1, fmt.Errorf("make %s the root: %w", b.c.PivotRoot[0], bare(err))
+	}
+	return root, nil
+}
+
+func (b *builder) pivoted(fd, place int) (int, error) {
 	t := tree.At(fd, b.c.Tree)
 	defer t.Close()
 	from, err := t.Handle(b.c.PivotRoot[0], unix.O_PATH|unix.O_DIRECTORY)

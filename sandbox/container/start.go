@@ -7,6 +7,7 @@ import (
 	"os"
 	"runtime"
 	"slices"
+	"strconv"
 	"syscall"
 	"unsafe"
 
@@ -332,6 +333,11 @@ func (c *Container) accompany(socket int, r *Running, h Hooks) error {
 	if c.Users != nil {
 		if err := writeMaps(pid, c.Users.within("uid_map"), c.Users.within("gid_map")); err != nil {
 			return fmt.Errorf("give user IDs: %w", err)
+		}
+		if a := c.Limit.OOMScoreAdjust; a != nil { // which root of the container may not do by itself
+			if err := os.WriteFile("/proc/"+strconv.Itoa(pid)+"/oom_score_adj", strconv.AppendInt(nil, int64(*a), 10), 0); err != nil {
+				return Failure{"Failed to adjust OOM score", err}
+			}
 		}
 		if err := answer(socket, ""); err != nil {
 			return err

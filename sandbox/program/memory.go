@@ -126,8 +126,9 @@ func FindHeap() *Heap {
 // forks is held from Hold to Release: of two that are made at the same time, one would miss the other's stack.
 var forks sync.Mutex
 
-// Hold blocks all signals of this thread and has forks of other threads wait. What it returns is for Release.
+// Hold gets this thread ready to fork: it blocks all its signals and has forks of other threads wait. What it returns is for Release.
 func Hold() (mask uint64) {
+	sys.Hurried()
 	forks.Lock()
 	all := ^uint64(0)
 	syscall.RawSyscall6(syscall.SYS_RT_SIGPROCMASK, unix.SIG_BLOCK, uintptr(unsafe.Pointer(&all)), uintptr(unsafe.Pointer(&mask)), 8, 0, 0)
