@@ -18,7 +18,7 @@ test:
 
 # More random trees and calls against the real systemctl (from SEED on), all cases and containers, and the Go fuzz targets.
 fuzz:
-	CTL_FUZZTIME=$(FUZZTIME) CTL_SEED=$(SEED) $(GO) test -timeout 0 -count 1 -v -run TestRandom ./internal/difftest ./internal/managertest
+	CTL_FUZZTIME=$(FUZZTIME) CTL_SEED=$(SEED) $(GO) test -timeout 0 -count 1 -v -run 'TestRandom$$' ./internal/difftest ./internal/managertest ./internal/spawntest
 	CTL_ALL=1 $(GO) test -timeout 0 -count 1 ./internal/difftest ./internal/spawntest
 	for p in $$($(GO) list ./...); do for f in $$($(GO) test -list ^Fuzz $$p | grep ^Fuzz); do $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime 20s $$p || exit 1; done; done
 

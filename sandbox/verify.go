@@ -53,7 +53,7 @@ func (c *Call) noteFamilies() {
 
 const noEffect = "Machine and scope registration turned off, --slice= and --property= settings will have no effect."
 
-var errAmbient = cli.Usage("AmbientCapability= setting is not fully covered by Capability= setting.")
+const errAmbient = cli.Usage("AmbientCapability= setting is not fully covered by Capability= setting.")
 
 // verify refuses what does not go together, and decides what follows from what was asked for.
 func (c *Call) verify() error {

@@ -16,7 +16,7 @@ import (
 // CTL_SEQUENCES how many; CTL_FUZZTIME runs for a time instead.
 func TestRandom(t *testing.T) {
 	t.Parallel()
-	first, count := number("CTL_SEED", 1), number("CTL_SEQUENCES", 40)
+	first, count := int64(oracle.Number("CTL_SEED", 1)), int64(oracle.Number("CTL_SEQUENCES", 40))
 	var until time.Time
 	if d, err := time.ParseDuration(os.Getenv("CTL_FUZZTIME")); err == nil {
 		until = time.Now().Add(d)
@@ -44,7 +44,7 @@ func TestRandom(t *testing.T) {
 		if s.compare(t, st) != "" {
 			s = s.shrink(t, st)
 			t.Errorf("seed %d, %s (CTL_CASE=%s)\n%s\n%s", seed, st, keep(t, seed, s), s.archive(), s.compare(t, st))
-			if failures++; failures == int(number("CTL_FAILURES", 5)) {
+			if failures++; failures == int(oracle.Number("CTL_FAILURES", 5)) {
 				t.Fatal("enough")
 			}
 		}
@@ -64,13 +64,6 @@ func keep(t *testing.T, seed int64, s *scenario) string {
 		t.Fatal(err)
 	}
 	return p
-}
-
-func number(name string, fallback int64) int64 {
-	if n, err := strconv.ParseInt(os.Getenv(name), 0, 64); err == nil {
-		return n
-	}
-	return fallback
 }
 
 // A generator makes a scenario from a seed. What a stage is known to show a deviation

@@ -89,7 +89,7 @@ systemctl start says says-apart
 
 // TestJournal has both programs show what a unit has logged: random messages, on terminals of many widths, in and out of colour.
 func TestJournal(t *testing.T) {
-	seed := number("CTL_SEED", 1)
+	seed := oracle.Number("CTL_SEED", 1)
 	r := rand.New(rand.NewPCG(seed, 0))
 	m := oracle.Boot(t, "testdata/files")
 	m.Shell(t, strings.Replace(said, "cat >/run/messages\n", "cat >/run/messages <<'END'\n"+messages(r, 300)+"END\n", 1))

@@ -4,7 +4,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -25,7 +24,7 @@ type scene struct {
 // TestRandom has both programs do the same random things. CTL_SEED is the first seed, CTL_SEQUENCES how many; CTL_FUZZTIME
 // runs for a time instead. What is found belongs into the lists of testdata.
 func TestRandom(t *testing.T) {
-	seed, count := number("CTL_SEED", 1), number("CTL_SEQUENCES", 4)
+	seed, count := oracle.Number("CTL_SEED", 1), oracle.Number("CTL_SEQUENCES", 4)
 	until := time.Now().Add(time.Hour)
 	if d, err := time.ParseDuration(os.Getenv("CTL_FUZZTIME")); err == nil {
 		until = time.Now().Add(d)
@@ -51,14 +50,6 @@ func TestRandom(t *testing.T) {
 		}
 	}
 	t.Logf("up to seed %d, %d command lines", seed, lines)
-}
-
-// number is the number that a variable has.
-func number(name string, otherwise uint64) uint64 {
-	if n, err := strconv.ParseUint(os.Getenv(name), 0, 64); err == nil {
-		return n
-	}
-	return otherwise
 }
 
 // units gives the units states that stay; those that scenes change have the one of again.

@@ -192,22 +192,13 @@ func TestMounts(t *testing.T) {
 	} else {
 		units = slices.DeleteFunc(units, func(u string) bool { return !oracle.Chosen(u, 0, 4) })
 	}
-	seed, n := number("CTL_SEED", 1), number("CTL_RANDOM", 20)
+	seed, n := oracle.Number("CTL_SEED", 1), oracle.Number("CTL_RANDOM", 20)
 	r := rand.New(rand.NewPCG(seed, 0))
 	for range n {
 		units = append(units, randomMounts(r))
 	}
 	t.Logf("seed %d", seed)
 	compareMounts(t, m, units)
-}
-
-// number is a number of the environment.
-func number(name string, other uint64) uint64 {
-	n, err := strconv.ParseUint(os.Getenv(name), 10, 64)
-	if err != nil {
-		return other
-	}
-	return n
 }
 
 // randomMounts are settings about random paths of the fixture.

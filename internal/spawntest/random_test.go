@@ -319,8 +319,10 @@ func newRandomStart(seed uint64) *randomStart {
 		switch value {
 		case "BIND":
 			value = pick(sources...)
-			if value == "" || value == "/etc" || // whose resolv.conf the reference would empty
-				g.IntN(4) > 0 {
+			switch {
+			case value == "/run/fifo": // at /etc/passwd nobody would have written what the probe reads
+				value += ":/mnt/a"
+			case value == "" || value == "/etc" || g.IntN(4) > 0: // the reference would empty the resolv.conf of /etc
 				value += ":" + pick(targets...) + pick(bindOptions...)
 			}
 		case "TMPFS":
