@@ -175,7 +175,7 @@ func (w *wards) bereave() {
 	n = w.put(n, '/', 't', 'a', 's', 'k', '/')
 	n = w.number(n, uint32(w.reaper))
 	n = w.put(n, '/', 'c', 'h', 'i', 'l', 'd')
-	n = w.put(n, 'r', 'e', 'n', 0, 0, 0)
+	w.put(n, 'r', 'e', 'n', 0, 0, 0)
 	at := unix.AT_FDCWD
 	list, _, e := syscall.RawSyscall6(syscall.SYS_OPENAT, uintptr(at), uintptr(unsafe.Pointer(&w.path)), syscall.O_RDONLY, 0, 0, 0)
 	syscall.RawSyscall(syscall.SYS_LSEEK, w.memfd, 0, unix.SEEK_END)
