@@ -67,6 +67,12 @@ func TestExecUnits(t *testing.T) {
 		}
 		names = append(names, name)
 	}
+	compareEnds(t, m, names)
+}
+
+// compareEnds has systemd and ctl start units and compares how they end.
+func compareEnds(t *testing.T, m *oracle.Machine, names []string) {
+	t.Helper()
 	ended := make(map[string]string)
 	for len(names) > 0 {
 		n := min(20, len(names))

@@ -48,6 +48,7 @@ func (l *loader) finishService() string {
 		l.dynamic()
 	}
 	l.temporary()
+	l.input()
 	if state := l.verifyService(); state != "" {
 		return state
 	}
@@ -189,6 +190,13 @@ func (l *loader) dynamic() {
 		e.ProtectHome = "read-only"
 	}
 	e.RemoveIPC, e.NoNewPrivileges, e.RestrictSUIDSGID = true, true, true
+}
+
+// input has what is given as text be standard input where that would be nothing, though it were said so.
+func (l *loader) input() {
+	if e := l.exec; len(e.StdinData) > 0 && (e.Stdin.Kind == "" || e.Stdin.Kind == "null") {
+		e.Stdin.Kind = "data"
+	}
 }
 
 // temporary settles what PrivateTmp= is for a unit that does not wait for the file systems of /tmp and /var/tmp: memory does not need them.

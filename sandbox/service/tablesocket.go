@@ -411,6 +411,7 @@ func (l *line) attribute(p *[][2]string) {
 // finishSocket fills in what follows from other settings, and checks that they go together.
 func (l *loader) finishSocket() string {
 	s := l.socket
+	l.input()
 	refuse := func(text string) string {
 		l.complain(Fatal, text)
 		return "bad-setting"
