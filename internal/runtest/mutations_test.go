@@ -80,7 +80,7 @@ func TestMutations(t *testing.T) {
 		}
 	}
 	m := machine(t)
-	seed, n := number("CTL_SEED", 1), number("CTL_RANDOM", 15)
+	seed, n := oracle.Number("CTL_SEED", 1), oracle.Number("CTL_RANDOM", 15)
 	t.Logf("seed %d", seed)
 	r := rand.New(rand.NewPCG(seed, 0))
 	var names []string
