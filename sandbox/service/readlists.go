@@ -135,7 +135,7 @@ func (l *line) searchPath() {
 			continue
 		}
 		if s, ok := l.expand(w); ok {
-			if s, ok := l.absolute(s, false); ok && !slices.Contains(l.exec.SearchPath, s) {
+			if s, ok := l.absolute(s, false); ok {
 				l.exec.SearchPath = append(l.exec.SearchPath, s)
 			}
 		}
