@@ -103,6 +103,11 @@ func TestEntryKilled(t *testing.T) {
 	for i := 0; i < len(inside); i++ {
 		inside = append(inside, children(inside[i])...)
 		fd, err := unix.PidfdOpen(inside[i], 0)
+		if errors.Is(err, unix.ESRCH) { // a shell that had only to start another
+			inside = append(inside[:i], inside[i+1:]...)
+			i--
+			continue
+		}
 		if err != nil {
 			t.Fatal(err)
 		}
