@@ -266,6 +266,7 @@ type Request struct {
 	Delegate      bool               // it becomes the user's, to make groups in it
 	Subgroup      string             // one of these, where the command runs; "" for none
 	Argv          []string           // instead of the command's, for a shell in the surroundings of a service
+	Before        func()             // called when all is there for the process to be made; nil for nothing
 }
 
 // PidfdID is what tells a process from all others that have had or will have its PID: the inode of its pidfd, since Linux 6.9.

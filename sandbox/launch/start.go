@@ -259,6 +259,9 @@ func (c *command) forkIn(born bool) (*Process, error) {
 		return nil, at(fds, err)
 	}
 	b.prepare(pair[0])
+	if b.q.Before != nil {
+		b.q.Before()
+	}
 	heap := program.FindHeap()
 	if born {
 		heap.Into(b.group)

@@ -29,6 +29,8 @@ type guardian struct {
 	memfd  *os.File // what it shares with us
 	memory []byte
 	*wards
+
+	released bool
 }
 
 // wards are what a guardian knows. In the file that is shared, the list of children comes after them.
@@ -279,13 +281,20 @@ func (g *guardian) forget(pid int) {
 	}
 }
 
-// dismiss ends the guardian, and the services go on.
+// release has the guardian end, and the services go on.
+func (g *guardian) release() {
+	if g != nil && g.pid != 0 && !g.released {
+		g.released = true
+		_, _ = g.pipe.Write([]byte{1})
+	}
+}
+
+// dismiss releases the guardian and waits for its end.
 func (g *guardian) dismiss() {
 	if g == nil {
 		return
 	}
-	if g.pid != 0 {
-		_, _ = g.pipe.Write([]byte{1})
+	if g.release(); g.pid != 0 {
 		wait(g.pid)
 	}
 	if g.pipe != nil {

@@ -20,6 +20,7 @@ type Config struct {
 	Signals  *Signals                                                  // what comes meanwhile
 	Instance func(template, instance string) (*service.Service, error) // the service for a connection, Accept=yes
 	Say      func(m Message)
+	End      func() // called when nothing of the services lives any more, while our guardian ends; nil for nothing
 }
 
 // A Message is what the manager would write to the journal about a unit.

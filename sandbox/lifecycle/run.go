@@ -51,8 +51,8 @@ func Run(c *Config, set *Set) (Outcome, error) {
 	if err := r.join(set); err != nil {
 		return Outcome{}, err
 	}
-	<-c.Signals.ready
 	r.dispatch()
+	c.Signals.Wait()
 	for !r.finished() {
 		if err := l.turn(r.signalled); err != nil {
 			r.abandon()
@@ -60,6 +60,10 @@ func Run(c *Config, set *Set) (Outcome, error) {
 		}
 	}
 	r.abandon()
+	r.guardian.release()
+	if c.End != nil {
+		c.End()
+	}
 	return r.outcome(), nil
 }
 

@@ -31,6 +31,9 @@ func CatchSignals() *Signals {
 	return c
 }
 
+// Wait waits until they are caught.
+func (c *Signals) Wait() { <-c.ready }
+
 func (c *Signals) deliver(s os.Signal) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

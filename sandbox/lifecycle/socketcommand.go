@@ -41,7 +41,7 @@ func (u *socketUnit) nextCommand() {
 	}
 	if err == nil {
 		var p *launch.Process
-		if p, err = u.run.room.Start(launch.Request{Command: u.run.queue[0], Control: true}); err == nil {
+		if p, err = u.run.room.Start(launch.Request{Command: u.run.queue[0], Control: true, Before: u.r.c.Signals.Wait}); err == nil {
 			u.run.pid = p.PID
 			if p.FD != nil {
 				p.FD.Close()

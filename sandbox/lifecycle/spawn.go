@@ -17,7 +17,7 @@ func (a *activity) spawn(c service.Command, main bool) (*launch.Process, error) 
 		e.Path = c.Path
 		return nil, &e
 	}
-	q := launch.Request{Command: c, Control: !main, NonBlocking: a.s.NonBlocking, Stopping: a.state >= stop}
+	q := launch.Request{Command: c, Control: !main, NonBlocking: a.s.NonBlocking, Stopping: a.state >= stop, Before: a.r.c.Signals.Wait}
 	q.Env = append(q.Env, "INVOCATION_ID="+a.invocation)
 	if a.s.PIDFile != "" {
 		q.Env = append(q.Env, "PIDFILE="+a.s.PIDFile)

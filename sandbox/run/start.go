@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"slices"
+	"sync"
 
 	"ctl/internal/term"
 	"ctl/internal/unit"
@@ -25,7 +26,8 @@ func (c *Call) start(s *set) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, l.end()) }()
+	end := sync.OnceValue(l.end)
+	defer func() { err = errors.Join(err, end()) }()
 	host.Runtime = l.dir
 	rooms := make(map[string]*launch.Room) // the last of each unit
 	var t *terminal                        // of --shell
@@ -38,6 +40,7 @@ func (c *Call) start(s *set) (err error) {
 		User:    host.User,
 		Runtime: host.Runtime,
 		Signals: c.signals,
+		End:     func() { _ = end() },
 		Open: func(v *service.Service, invocation string) (lifecycle.Room, error) {
 			o := launch.Options{Invocation: invocation, Join: s.joins(v, rooms), Degraded: c.Opt.degraded, Warn: func(text string) {
 				c.say(term.Warning, v.Name+": "+text+t.end())
