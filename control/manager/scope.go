@@ -3,6 +3,7 @@ package manager
 import (
 	"errors"
 	"os"
+	"slices"
 	"syscall"
 	"time"
 
@@ -28,24 +29,22 @@ func entries(l []Assignment) []entry {
 var ErrJob = errors.New("the job has failed")
 
 // StartTransient makes a unit that has these properties, starts it, and waits until it has started. If a unit of that name is just
-// about to go, which succeeds says, its end is waited for.
+// about to go, which succeeds says, and which a scope can tell itself, its end is waited for.
 func (c *Conn) StartTransient(unit string, l []Assignment, succeeds bool) error {
 	type auxiliary struct {
 		Name       string
 		Properties []entry
 	}
 	c.WatchJobs()
-	if succeeds {
-		c.watch("type='signal',sender='" + Service + "',path='" + string(ManagerPath) + "',interface='" + ManagerInterface +
-			"',member='UnitRemoved'")
-		if _, err := c.Manager("Subscribe"); err != nil && !IsName(err, "AlreadySubscribed") {
-			return err
-		}
-	}
-	for {
+	for watched := false; ; {
 		job, err := Ask[ObjectPath](c, "StartTransientUnit", unit, "fail", entries(l), []auxiliary{})
-		if succeeds && IsName(err, "UnitExists") {
-			if err := c.awaitRemoval(unit); err != nil {
+		if IsName(err, "UnitExists") && (succeeds || c.goes(unit)) {
+			if watched {
+				err = c.awaitRemoval(unit)
+			} else { // it may be gone before that is told
+				watched, err = true, c.watchRemoval()
+			}
+			if err != nil {
 				return err
 			}
 			continue
@@ -62,6 +61,23 @@ func (c *Conn) StartTransient(unit string, l []Assignment, succeeds bool) error 
 		}
 		return nil
 	}
+}
+
+// goes tells whether a scope is on its way out: it was let go of, or stops, or nobody is in it any more.
+func (c *Conn) goes(scope string) bool {
+	p, err := c.Property(UnitPath(scope), UnitInterface, "SubState")
+	state, _ := p.Value.(string)
+	return err == nil && slices.Contains([]string{"abandoned", "stop-sigterm", "stop-sigkill", "dead"}, state)
+}
+
+// watchRemoval has the manager tell which units it forgets.
+func (c *Conn) watchRemoval() error {
+	c.watch("type='signal',sender='" + Service + "',path='" + string(ManagerPath) + "',interface='" + ManagerInterface +
+		"',member='UnitRemoved'")
+	if _, err := c.Manager("Subscribe"); err != nil && !IsName(err, "AlreadySubscribed") {
+		return err
+	}
+	return nil
 }
 
 // awaitRemoval waits until the manager has forgotten a unit.

@@ -32,6 +32,7 @@ run --kill-signal=SIGKILL sleep 1000; systemctl stop foo.scope; over
 $N --property=Foo=bar true 2>&1; echo $?
 $N --property=MemoryMax=x true 2>&1; echo $?
 $N --register=no sh -c 'exit 3'; echo $?
+for i in 1 2 3 4 5 6 7 8; do $N --register=no true; echo $?; done # one after the other, whose scopes have one name
 rm -f /inner/etc/machine-id; run -b --kill-signal=SIGRTMIN+3 >/dev/null
 until case $(systemctl -M foo is-system-running 2>/dev/null) in running|degraded) systemctl -M foo is-active -q dbus;; *) false;; esac; do kill -0 $p || break; sleep 0.1; done # --wait may miss the end
 machinectl list --no-legend
