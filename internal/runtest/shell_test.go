@@ -17,9 +17,9 @@ printf '[Service]\nUser=daemon\nPrivateTmp=yes\nProtectSystem=strict\nEnvironmen
 	expect := func(text string) oracle.Step { return oracle.Step{Do: "expect", Text: text} }
 	send := func(text string) oracle.Step { return oracle.Step{Do: "send", Text: text} }
 	r, err := h.Run("ctl", oracle.HostCall{TTY: true, Setup: unit, Script: "/run/bin/ctl run --shell /srv/try.service; echo status $?", Steps: []oracle.Step{
-		expect("ready:"), send("tty; id -un; stty size; touch /usr/x; echo sum:$((1+1))\n"), expect("sum:2"),
-		send("cat\n"), send("typed\n"), expect("typed\r\ntyped"), send("\x1a"), expect("Stopped"), send("jobs; fg\n"), expect("cat\r\ncat\r\n"), send("more\n"), expect("more\r\nmore"),
-		send("\x03"), expect("ready:"), {Do: "size", Text: "30x90"}, send("stty size; exit 7\n"), expect("status"),
+		expect("ready:"), send("tty; id -un; stty size; touch /usr/x; echo sum:$((1+1))\n"), expect("sum:2"), expect("ready:"),
+		send("cat\n"), send("typed\n"), expect("typed\r\ntyped"), send("\x1a"), expect("Stopped"), expect("ready:"), send("jobs; fg\n"), expect("cat\r\ncat\r\n"), send("more\n"), expect("more\r\nmore"),
+		send("\x03"), expect("ready:"), {Do: "size", Text: "30x90"}, send("until stty size | grep '30 90'; do :; done; exit 7\n"), expect("status"),
 	}})
 	if err != nil {
 		t.Fatal(err)
