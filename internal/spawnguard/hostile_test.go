@@ -62,6 +62,18 @@ ln -s /proc/sys/kernel/core_pattern t/dev/null; ln -s /srv/canary/file t/dev/con
 		"S4 proc: 9fa0", "S7 null: 20000 1:3", "S19 keys: 0", "in it: canary")
 }
 
+// TestReplacedTerminal: the tree has links where terminals are, and what boots in it puts others there; the console is the container's terminal all the same (S8).
+func TestReplacedTerminal(t *testing.T) {
+	hostile(t, oracle.HostCall{TTY: true, Setup: `mkdir -p t/dev/pts; for n in 0 1 2 ptmx; do ln -s /srv/canary/file t/dev/pts/$n; done; ln -s pts/1 t/dev/console
+rm -f t/usr/sbin/init; cat >t/usr/sbin/init <<'END'
+#!/bin/sh
+for f in /dev/pts/0 /dev/pts; do rm -rf $f; mv $f $f.was; ln -sfn /root $f; done 2>/dev/null
+echo "console of $1: $(stat -Lc %t /dev/console) $(stat -fLc %T /dev/console)"
+END
+chmod 755 t/usr/sbin/init`, Script: `for s in plain hard; do eval "S=\$$s"; $S -D t /usr/sbin/init $s; $S -bD t $s-boot; done`},
+		"console of plain: 88 devpts", "console of plain-boot: 88 devpts", "console of hard: 88 devpts", "console of hard-boot: 88 devpts")
+}
+
 // TestSwappedLinks: a directory is exchanged with a link that leads out of the tree while the container starts (S5).
 func TestSwappedLinks(t *testing.T) {
 	for _, to := range []string{"/srv/canary", "../../../../../../srv/canary"} {
