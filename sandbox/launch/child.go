@@ -285,6 +285,9 @@ func (b *child) last(env uintptr) {
 	for i, p := range b.paths {
 		paths[i] = b.Text(p)
 	}
+	if len(paths) == 1 && len(b.filters) > 0 { // what is not there is said before a filter can forbid to execute it
+		b.do(execute, unix.SYS_FACCESSAT, unix.AT_FDCWD, paths[0], unix.X_OK)
+	}
 	for _, f := range b.filters {
 		prog := unix.SockFprog{Len: uint16(len(f)), Filter: &program.Places(&b.Program, f)[0]}
 		b.do(filters, unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, 0, program.Address(&b.Program, &prog))
