@@ -80,8 +80,8 @@ func services(t *testing.T, before, after string, settings []string) {
 	}
 }
 
-// Before settings with which ctl starts nothing, where systemd goes on without what was asked for (deviation 112), and with which it starts what
-// it starts without RootEphemeral=, where systemd fails (deviation 113).
+// Before settings with which ctl starts nothing, where systemd goes on without what was asked for (deviation 118), and with which it starts what
+// it starts without RootEphemeral=, where systemd fails (deviation 119).
 const (
 	refused = "# deviates: refused;"
 	works   = "# deviates: works;"
