@@ -71,16 +71,16 @@ _ctl() {
 complete -o default -F _ctl ctl
 `
 
-func bash() string {
-	d := doors()
+func bash(d map[string]door) string {
 	join := func(l []string) string { return strings.Join(l, " ") }
 	return strings.NewReplacer("CTL_OPTIONS", join(d["ctl"].options), "RUN_OPTIONS", join(d["ctl-run"].options), "SPAWN_OPTIONS", join(d["ctl-spawn"].options),
 		"CTL_VERBS", join(d["ctl"].verbs)).Replace(completion)
 }
 
 func write(dir string) error {
-	files := map[string]string{"bash-completion/completions/ctl": bash()}
-	for name, d := range doors() {
+	all := doors()
+	files := map[string]string{"bash-completion/completions/ctl": bash(all)}
+	for name, d := range all {
 		files["man/man1/"+name+".1"] = d.manual
 	}
 	for name, text := range files {

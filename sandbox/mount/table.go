@@ -7,6 +7,9 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"ctl/internal/sys"
+	"ctl/internal/tree"
 )
 
 // An Entry is a line of the table of mounts, proc_pid_mountinfo(5).
@@ -135,4 +138,15 @@ func Is(fd int) (id uint64, top bool, err error) {
 		return 0, false, err
 	}
 	return st.Mnt_id, st.Attributes&unix.STATX_ATTR_MOUNT_ROOT != 0, nil
+}
+
+// Unmount unmounts what is mounted at a path of a tree last, with what is on it, and tells whether it has; not the mount with the number that is kept.
+func Unmount(t *tree.Tree, p string, kept uint64) bool {
+	fd, err := t.Handle(p, unix.O_PATH|unix.O_NOFOLLOW)
+	if err != nil {
+		return false
+	}
+	defer unix.Close(fd)
+	id, top, err := Is(fd)
+	return err == nil && top && id != kept && unix.Unmount(sys.FDPath(fd), unix.MNT_DETACH) == nil
 }

@@ -6,7 +6,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"ctl/internal/sys"
 	"ctl/internal/tree"
 	"ctl/sandbox/mount"
 )
@@ -80,7 +79,7 @@ func (b *builder) clear(p string) {
 	if !b.covered(p) {
 		return
 	}
-	for b.unmount(p) {
+	for mount.Unmount(b.root, p, b.top) {
 	}
 	if !b.covered(p) {
 		return
@@ -91,21 +90,10 @@ func (b *builder) clear(p string) {
 	}
 	for i := range l {
 		if _, in := below(l[i].Point, p); in && l[i].Point != p {
-			for b.unmount(l[i].Point) {
+			for mount.Unmount(b.root, l[i].Point, b.top) {
 			}
 		}
 	}
-}
-
-// unmount unmounts what is mounted at a path last, and tells whether there was anything.
-func (b *builder) unmount(p string) bool {
-	fd, err := b.root.Handle(p, unix.O_PATH|unix.O_NOFOLLOW)
-	if err != nil {
-		return false
-	}
-	defer unix.Close(fd)
-	id, top, err := mount.Is(fd)
-	return err == nil && top && id != b.top && unix.Unmount(sys.FDPath(fd), unix.MNT_DETACH) == nil
 }
 
 // below are the mounts of the root directory, their places seen from there.

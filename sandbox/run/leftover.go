@@ -8,7 +8,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"ctl/internal/sys"
 	"ctl/internal/term"
 	"ctl/internal/tree"
 	"ctl/sandbox/cgroup"
@@ -124,7 +123,7 @@ func (c *Call) removeLeft(dir string) {
 				continue
 			}
 			if l.Mounted {
-				unmount(t, l.Path)
+				mount.Unmount(t, l.Path, 0)
 			}
 			if d, err := t.OpenDir(l.Path); err == nil { // of credentials, whose owner may not write there
 				_ = unix.Fchmod(d.Fd(), 0o700)
@@ -136,18 +135,6 @@ func (c *Call) removeLeft(dir string) {
 	}
 	if err := os.RemoveAll(dir); err == nil && !c.Opt.quiet {
 		c.say(term.Notice, "Removed "+dir+", which a call that was killed has left.")
-	}
-}
-
-// unmount unmounts what is mounted at a path, if that is a mount.
-func unmount(t *tree.Tree, p string) {
-	fd, err := t.Handle(p, unix.O_PATH|unix.O_NOFOLLOW)
-	if err != nil {
-		return
-	}
-	defer unix.Close(fd)
-	if _, top, err := mount.Is(fd); err == nil && top {
-		_ = unix.Unmount(sys.FDPath(fd), unix.MNT_DETACH)
 	}
 }
 
